@@ -91,11 +91,11 @@ class StopSignals:
 
 
 def hard_exit_when_orphaned(connection: HasFileno, after_s: float) -> None:
-    """End this process `after_s` seconds after the other end of `connection` closed, whatever it is doing then.
+    """End this process `after_s` seconds after the other end of `connection` closed, whatever it does then.
 
-    The orderly way (read the end-of-file, finish the batch, stop) is the loop's own; this is the bound behind it,
-    for a loop that is stuck in user code or in a library. A daemon thread watches a duplicate of the descriptor for
-    hang-up alone: it consumes no data, and closing `connection` does not disturb it.
+    The orderly way (read the end-of-file, finish the batch, stop) is the loop's own; this is the bound behind
+    it, for a loop that is stuck in user code or in a library. A daemon thread watches a duplicate of the
+    descriptor for hang-up alone: it consumes no data, and closing `connection` does not disturb it.
     """
     watched_fd = os.dup(connection.fileno())
     threading.Thread(
