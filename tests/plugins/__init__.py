@@ -1,0 +1,1 @@
+"""Fixtures, a file per server or tool."""
