@@ -98,9 +98,7 @@ def hard_exit_when_orphaned(connection: HasFileno, after_s: float) -> None:
     descriptor for hang-up alone: it consumes no data, and closing `connection` does not disturb it.
     """
     watched_fd = os.dup(connection.fileno())
-    threading.Thread(
-        target=_exit_after_hangup, args=(watched_fd, after_s), name="orphan-watch", daemon=True
-    ).start()
+    threading.Thread(target=_exit_after_hangup, args=(watched_fd, after_s), name="orphan-watch", daemon=True).start()
 
 
 def _exit_after_hangup(watched_fd: int, after_s: float) -> None:
@@ -109,6 +107,12 @@ def _exit_after_hangup(watched_fd: int, after_s: float) -> None:
     poller.poll()
     time.sleep(after_s)
     os._exit(EXIT_ORPHANED)
+
+
+def raise_open_files_limit() -> None:
+    """Let this process and its children open as many files as the system allows them; each child costs a few."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def quiet_core_dumps() -> None:

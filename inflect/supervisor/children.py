@@ -8,7 +8,6 @@ import selectors
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -60,9 +59,7 @@ class Children:
         """Start a child; raises OSError or EOFError when the machine cannot."""
         child = Child(self._context, name, target, *args)
         self._living[child] = ears
-        self._selector.register(
-            child.pipe_fd, selectors.EVENT_READ, lambda mask: self._pipe_ready(child, mask)
-        )
+        self._selector.register(child.pipe_fd, selectors.EVENT_READ, lambda mask: self._pipe_ready(child, mask))
         if child.end_fd < 0:
             self._born_dead.append(child)
         else:

@@ -1,0 +1,94 @@
+"""The pools as others see them: what is written to the store once a second. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from inflect.model.status import PartitionProgress, PipelineState, WorkerState
+from inflect.supervisor.desired import Desired, Halt
+from inflect.supervisor.local import LocalPools, Pool, Worker
+from inflect.supervisor.reconcile import DesiredPool
+from inflect.supervisor.states import PoolStatus, pipeline_state
+
+LEFT_BEHIND = ("starting", "the supervisor has stopped; workers start with it")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """One live worker. `restarts` counts this slot's lives before this one."""
+
+    pipeline: str
+    slot: int
+    pid: int
+    state: WorkerState
+    detail: str
+    partitions: tuple[int, ...]
+    revision: int
+    restarts: int
+    rss_bytes: int
+    started_at: datetime
+    heartbeat_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything worth showing at one moment; figures are absolute, so a later status replaces an earlier one."""
+
+    workers: tuple[WorkerStatus, ...] = ()
+    progress: Mapping[str, Mapping[int, PartitionProgress]] = field(default_factory=dict)
+    states: Mapping[str, tuple[PipelineState, str]] = field(default_factory=dict)
+    halts: Mapping[str, Halt] = field(default_factory=dict)
+
+
+def status_of(pools: LocalPools, desired: Desired, now: float) -> Status:
+    """Return the status of all pools that are desired; `now` is the monotonic clock's."""
+    known = {name: pool for name, pool in pools.pools.items() if name in desired.pools}
+    return Status(
+        workers=tuple(_worker(name, slot, pool, now) for name, pool in known.items() for slot in sorted(pool.workers)),
+        progress={name: dict(pool.progress) for name, pool in known.items()},
+        states={name: _state(wanted, known.get(name)) for name, wanted in desired.pools.items()},
+        halts={name: pool.halt for name, pool in known.items() if pool.halt is not None},
+    )
+
+
+def _state(wanted: DesiredPool, pool: Pool | None) -> tuple[PipelineState, str]:
+    if pool is None:
+        return pipeline_state(wanted, PoolStatus())
+    quarantine = pool.quarantine
+    status = PoolStatus(
+        workers={slot: _said(worker) for slot, worker in pool.workers.items()},
+        failures={
+            slot: (backoff.failures, pool.endings[slot])
+            for slot, backoff in pool.backoff.items()
+            if slot in pool.endings and backoff.revision == wanted.revision
+        },
+        halt=pool.halt.reason if pool.halt is not None else "",
+        quarantine=quarantine.reason if quarantine and quarantine.revision == wanted.revision else "",
+    )
+    return pipeline_state(wanted, status)
+
+
+def _said(worker: Worker) -> tuple[WorkerState, str]:
+    if worker.stopping_since is not None:
+        return "stopping", ""
+    return ("starting", "") if worker.report is None else (worker.report.state, worker.report.detail)
+
+
+def _worker(name: str, slot: int, pool: Pool, now: float) -> WorkerStatus:
+    worker = pool.workers[slot]
+    state, detail = _said(worker)
+    report = worker.report
+    heard_at = worker.heard_at
+    return WorkerStatus(
+        pipeline=name,
+        slot=slot,
+        pid=worker.child.pid,
+        state=state,
+        detail=detail,
+        partitions=report.partitions if report else (),
+        revision=report.revision if report else worker.revision.number,
+        restarts=pool.lives[slot] - 1,
+        rss_bytes=report.rss_bytes if report else 0,
+        started_at=worker.started,
+        heartbeat_at=worker.started if heard_at is None else datetime.now(UTC) - timedelta(seconds=now - heard_at),
+    )
