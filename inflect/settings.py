@@ -104,9 +104,7 @@ _REFUSED = {
     ),
 }
 # What Kubernetes puts into every pod for a service called `inflect` or `inflect-kafka`.
-_SERVICE_LINK = re.compile(
-    r"INFLECT_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)"
-)
+_SERVICE_LINK = re.compile(r"INFLECT_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +121,7 @@ def load(config: Path | None = None, environ: Mapping[str, str] | None = None, *
     """Read the settings; flags that are None are not given. UsageError names every fault, one per line."""
     given = list(_from_file(config))
     given += _from_environment(os.environ if environ is None else environ)
-    given += [
-        _Given(key, value, f"--{key.replace('_', '-')}") for key, value in flags.items() if value is not None
-    ]
+    given += [_Given(key, value, f"--{key.replace('_', '-')}") for key, value in flags.items() if value is not None]
     values: dict[str, Any] = {}
     kafka: dict[str, str] = {}
     faults: list[str] = []

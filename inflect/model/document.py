@@ -99,9 +99,7 @@ def _reword(error: jsonschema_rs.ValidationError) -> Iterator[Fault]:
     if isinstance(kind, kinds.AdditionalProperties):
         known = list(_schema_at(error.schema_path[:-1])["properties"])
         for key in kind.unexpected:
-            yield Fault(
-                _join(path, key), f"unknown key{_did_you_mean(key, known)}; known here: {', '.join(known)}"
-            )
+            yield Fault(_join(path, key), f"unknown key{_did_you_mean(key, known)}; known here: {', '.join(known)}")
     elif isinstance(kind, kinds.Required):
         yield Fault(_join(path, kind.property), "is required")
     elif isinstance(kind, kinds.Type):
@@ -208,8 +206,7 @@ def _source_rules(document: Mapping[str, Any]) -> Iterator[Fault]:
     if isinstance(start, str) and start not in ("earliest", "latest") and not rfc3339(start):
         yield Fault(
             "source.start",
-            "must be earliest, latest or a time with its zone such as 2026-01-31T12:00:00Z; "
-            f"not {_shown(start)}",
+            f"must be earliest, latest or a time with its zone such as 2026-01-31T12:00:00Z; not {_shown(start)}",
         )
     for side in ("source", "target"):
         schema = _at(document, side, "schema")
@@ -223,9 +220,7 @@ def _topic_rules(document: Mapping[str, Any]) -> Iterator[Fault]:
     source, target = _at(document, "source", "topic"), _at(document, "target", "topic")
     named = [("source.topic", source), ("target.topic", target), ("dead_letter", document.get("dead_letter"))]
     named += [
-        (f"{path}.{key}", step.get(key))
-        for path, step in _steps(document)
-        for key in ("dead_letter", "filtered")
+        (f"{path}.{key}", step.get(key)) for path, step in _steps(document) for key in ("dead_letter", "filtered")
     ]
     for path, topic in named:
         if topic in (".", ".."):
@@ -233,13 +228,9 @@ def _topic_rules(document: Mapping[str, Any]) -> Iterator[Fault]:
         elif topic in _BROKER_TOPICS:
             yield Fault(path, f"{topic} belongs to the broker; name another topic")
         elif isinstance(topic, str) and topic == source and path != "source.topic":
-            yield Fault(
-                path, f"is the source topic {topic!r}: events would go round in a cycle; name another topic"
-            )
+            yield Fault(path, f"is the source topic {topic!r}: events would go round in a cycle; name another topic")
         elif isinstance(topic, str) and topic == target and path.endswith("dead_letter"):
-            yield Fault(
-                path, f"is the target topic {topic!r}: readers would meet failed events; name another topic"
-            )
+            yield Fault(path, f"is the target topic {topic!r}: readers would meet failed events; name another topic")
 
 
 def _on_error_rules(document: Mapping[str, Any]) -> Iterator[Fault]:
@@ -323,9 +314,7 @@ def _build(document: Mapping[str, Any]) -> Pipeline:
 def _build_target(target: Mapping[str, Any]) -> Target:
     create = target.get("create")
     if create and "config" in create:
-        config = {
-            key: str(v).lower() if isinstance(v, bool) else str(v) for key, v in create["config"].items()
-        }
+        config = {key: str(v).lower() if isinstance(v, bool) else str(v) for key, v in create["config"].items()}
         target = {**target, "create": {**create, "config": config}}
     return msgspec.convert(target, Target)
 

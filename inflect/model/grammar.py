@@ -16,9 +16,7 @@ LATEST_PATTERN = r"^latest$"
 
 # What a broken pattern is told as.
 PATTERN_RULES = {
-    NAME_PATTERN: (
-        "must be 1 to 63 lower-case letters, digits and hyphens, and begin with a letter or a digit"
-    ),
+    NAME_PATTERN: ("must be 1 to 63 lower-case letters, digits and hyphens, and begin with a letter or a digit"),
     TOPIC_PATTERN: "is no topic name: 1 to 249 letters, digits, '.', '_' and '-'",
     PROCESSOR_PATTERN: "must be the file's path inside its folder, without the ending",
     STEP_NAME_PATTERN: "must be 1 to 128 letters, digits, '.', '_', '/' and '-'",
@@ -98,9 +96,7 @@ _SOURCE = _object(
             "2026-01-31T12:00:00Z.",
             default="earliest",
         ),
-        "tombstones": _choice(
-            "What becomes of events without a value.", "deliver", "filter", default="deliver"
-        ),
+        "tombstones": _choice("What becomes of events without a value.", "deliver", "filter", default="deliver"),
     },
     required=("topic",),
 )
@@ -135,9 +131,7 @@ _TARGET = _object(
 _STEP = _object(
     "One processor of the chain: a transformation or a filter.",
     {
-        "transformation": _text(
-            "File below transformations/, without its ending.", pattern=PROCESSOR_PATTERN
-        ),
+        "transformation": _text("File below transformations/, without its ending.", pattern=PROCESSOR_PATTERN),
         "filter": _text("File below filters/, without its ending.", pattern=PROCESSOR_PATTERN),
         "name": _text(
             "Name of the step; default: the processor's, NAME-2 when it is used a second time.",
@@ -190,9 +184,7 @@ JSON_SCHEMA: Schema = {
     **_object(
         "A pipeline: source topic, steps, target topic.",
         {
-            "name": _text(
-                "Name of the pipeline, its consumer group and transactional ids.", pattern=NAME_PATTERN
-            ),
+            "name": _text("Name of the pipeline, its consumer group and transactional ids.", pattern=NAME_PATTERN),
             "description": _text("What the pipeline is for.", maxLength=10_000, default=""),
             "source": _SOURCE,
             "steps": {
@@ -220,9 +212,7 @@ JSON_SCHEMA: Schema = {
                 {
                     "min": _number("Fewest workers.", 1, 0, 1000),
                     "max": _number("Most workers.", 4, 1, 1000),
-                    "lag_per_worker": _number(
-                        "Lag in events one worker is expected to carry.", 10_000, 1, 10**12
-                    ),
+                    "lag_per_worker": _number("Lag in events one worker is expected to carry.", 10_000, 1, 10**12),
                 },
                 default={},
             ),

@@ -69,9 +69,7 @@ def _value(node: yaml.Node) -> Any:
             return node.value.lower() == "true"
         case "int" | "float", yaml.ScalarNode():
             return _number(node)
-    _refuse(
-        f"the tag {node.tag} cannot be used here; write plain values, lists and mappings", node.start_mark
-    )
+    _refuse(f"the tag {node.tag} cannot be used here; write plain values, lists and mappings", node.start_mark)
 
 
 def _mapping(node: yaml.MappingNode) -> dict[str, Any]:

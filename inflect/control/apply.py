@@ -1,0 +1,266 @@
+"""Documents to revisions: what would change, and the change itself, the whole set or nothing.
+
+`plan` asks the database and the broker and refuses with all faults of all documents; `apply` plans, creates the topics
+that are missing and saves every revision in one transaction. Topics come first because they cannot be part of it: one
+that is left over by a refused save is empty and harmless, a pipeline without its topics is not.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from inflect.control.checks import pipeline_faults
+from inflect.control.code import Files, entries_of, pins_of
+from inflect.errors import Fault, RefusedError
+from inflect.kafka.admin import Admin, NewTopicSpec
+from inflect.model.document import canonical, parse_pipeline
+from inflect.model.pipeline import Pipeline
+from inflect.store import pipelines as store
+from inflect.store import processors
+from inflect.store.database import Database
+from inflect.store.pipelines import NewRevision, Origin, PipelineRow
+
+Action = Literal["created", "changed", "unchanged", "deleted"]
+
+# A dead letter carries its event and the story of its failure.
+_HEADER_ROOM_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value that differs: its path in the document or a processor file's path, None where it is absent."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one pipeline; `document` is the new one (the old one when deleted), as its owner wrote it.
+
+    `revision` is the current number while planned, the new one once applied; None before a pipeline exists.
+    """
+
+    name: str
+    action: Action
+    differences: tuple[Difference, ...]
+    document: dict[str, Any]
+    revision: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All changes, in the order of the documents, deletions last; the topics that will be created."""
+
+    changes: tuple[Change, ...]
+    topics: tuple[NewTopicSpec, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would change."""
+        return all(change.action == "unchanged" for change in self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A document with everything known about it."""
+
+    document: dict[str, Any]
+    pipeline: Pipeline
+    entries: tuple[str, ...]
+    pins: dict[str, str]
+
+
+def plan(db: Database, admin: Admin, documents: Sequence[dict[str, Any]], *, prune: bool = False) -> Plan:
+    """Compare documents with the database; with `prune` pipelines that are not among them are deleted.
+
+    RefusedError holds all faults of all documents; UnreachableError when broker or database are away.
+    """
+    return _plan(db, admin, documents, prune=prune)[0]
+
+
+def apply(  # noqa: PLR0913  a change, who made it, from where and why
+    db: Database,
+    admin: Admin,
+    documents: Sequence[dict[str, Any]],
+    *,
+    author: str,
+    origin: Origin,
+    prune: bool = False,
+    comment: str = "",
+) -> Plan:
+    """Make the documents the desired state, all or nothing, and return what was done with the new revision numbers.
+
+    Raises what `plan` raises, and ConflictError when somebody else changed a pipeline at the same time.
+    """
+    planned, checked = _plan(db, admin, documents, prune=prune)
+    changed = [c for c in planned.changes if c.action in ("created", "changed")]
+    deleted = [c.name for c in planned.changes if c.action == "deleted"]
+    if not changed and not deleted:
+        return planned
+    admin.create_topics(planned.topics)
+    for change in changed:
+        pipeline = checked[change.name].pipeline
+        admin.initialise_offsets(pipeline.group, pipeline.source.topic, pipeline.source.start)
+    new = [NewRevision(c.name, c.revision, c.document, checked[c.name].pins, checked[c.name].entries) for c in changed]
+    numbers = store.save_revisions(db, new, delete=deleted, author=author, origin=origin, comment=comment)
+    return Plan(
+        tuple(
+            Change(c.name, c.action, c.differences, c.document, numbers.get(c.name, c.revision))
+            for c in planned.changes
+        ),
+        planned.topics,
+    )
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """Return where two valid documents differ, apart from defaults and the order of keys."""
+    return tuple(_differences(canonical(before), canonical(after), ""))
+
+
+def _plan(
+    db: Database, admin: Admin, documents: Sequence[dict[str, Any]], *, prune: bool
+) -> tuple[Plan, dict[str, _Checked]]:
+    pipelines = _parse_all(documents)
+    rows = {row.name: row for row in store.list_pipelines(db)}
+    files = processors.current(db)
+    existing = {name: info.partitions for name, info in admin.topics().items()}
+    specs = _missing_topics(pipelines, existing)
+    topics = existing | {spec.name: spec.partitions or 1 for spec in specs}
+    _refuse((p.name, pipeline_faults(p, files, topics)) for p in pipelines)
+    checked = {p.name: _check(d, p, files) for d, p in zip(documents, pipelines, strict=True)}
+    changes = [_change(db, one, rows.get(name)) for name, one in checked.items()]
+    if prune:
+        changes += [_deletion(row) for name, row in rows.items() if name not in checked]
+    needed = {c.name for c in changes if c.action in ("created", "changed")}
+    wanted = _topics_of([checked[name].pipeline for name in needed])
+    specs = _roomy([spec for spec in specs if spec.name in wanted], pipelines, existing, admin)
+    return Plan(tuple(changes), tuple(specs)), checked
+
+
+def _parse_all(documents: Sequence[dict[str, Any]]) -> list[Pipeline]:
+    pipelines: list[Pipeline] = []
+    faults: list[tuple[str, list[Fault]]] = []
+    for number, document in enumerate(documents, 1):
+        try:
+            pipelines.append(parse_pipeline(document))
+        except RefusedError as error:
+            subject = error.subject if error.subject != "pipeline" else f"document {number}"
+            faults.append((subject, error.faults))
+    names = [p.name for p in pipelines]
+    faults += [(n, [Fault("name", "is given to two pipelines")]) for n in dict.fromkeys(names) if names.count(n) > 1]
+    _refuse(faults)
+    return pipelines
+
+
+def _refuse(found: Iterable[tuple[str, list[Fault]]]) -> None:
+    """Raise one RefusedError for the faults of all subjects, if there are any."""
+    faulty = [(subject, faults) for subject, faults in found if faults]
+    if len(faulty) == 1:
+        raise RefusedError(*faulty[0])
+    if faulty:
+        faults = [Fault(f"{subject}: {f.path}" if f.path else subject, f.message) for subject, fs in faulty for f in fs]
+        raise RefusedError("pipelines", faults)
+
+
+def _check(document: dict[str, Any], pipeline: Pipeline, files: Files) -> _Checked:
+    entries = entries_of(pipeline, files)
+    return _Checked(document, pipeline, entries, pins_of(entries, files))
+
+
+def _change(db: Database, new: _Checked, row: PipelineRow | None) -> Change:
+    if row is None:
+        return Change(new.pipeline.name, "created", (), new.document, None)
+    pinned = store.get_revision(db, row.name, row.revision).pins
+    found = (*_document_differences(row.document, new.document), *_pin_differences(pinned, new.pins))
+    return Change(row.name, "changed" if found else "unchanged", found, new.document, row.revision)
+
+
+def _document_differences(before: dict[str, Any], after: dict[str, Any]) -> tuple[Difference, ...]:
+    try:
+        parse_pipeline(before)
+    except RefusedError:  # edited by hand into nonsense: say so instead of comparing nonsense
+        return (Difference("", "a document that cannot be read", "this document"),)
+    return differences(before, after)
+
+
+def _pin_differences(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Difference]:
+    for path in sorted({*before, *after}):
+        if before.get(path) != after.get(path):
+            yield Difference(path, _short(before.get(path)), _short(after.get(path)))
+
+
+def _short(content: str | None) -> str | None:
+    return content and content[:12]
+
+
+def _deletion(row: PipelineRow) -> Change:
+    return Change(row.name, "deleted", (), row.document, row.revision)
+
+
+def _differences(before: Any, after: Any, path: str) -> Iterator[Difference]:
+    if before == after and type(before) is type(after):
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in dict.fromkeys([*before, *after]):
+            yield from _differences(before.get(key), after.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(before, list) and isinstance(after, list):
+        for index in range(max(len(before), len(after))):
+            old = before[index] if index < len(before) else None
+            new = after[index] if index < len(after) else None
+            yield from _differences(old, new, f"{path}[{index}]")
+    else:
+        yield Difference(path, before, after)
+
+
+# Topics.
+
+
+def _topics_of(pipelines: Iterable[Pipeline]) -> set[str]:
+    return {name for p in pipelines for name in (p.source.topic, p.target.topic, *p.side_topics)}
+
+
+def _missing_topics(pipelines: Sequence[Pipeline], existing: Mapping[str, int]) -> list[NewTopicSpec]:
+    """Return the topics to create; what one pipeline creates another one may read, so chains resolve in any order."""
+    known = dict(existing)
+    specs: dict[str, NewTopicSpec] = {}
+    waiting = list(pipelines)
+    while ready := [p for p in waiting if p.source.topic in known]:
+        waiting = [p for p in waiting if p.source.topic not in known]
+        for spec in (s for p in ready for s in _wanted_by(p, known[p.source.topic])):
+            if spec.name not in known:
+                specs[spec.name] = spec
+                known[spec.name] = spec.partitions or known[spec.name]
+    return list(specs.values())
+
+
+def _wanted_by(pipeline: Pipeline, partitions: int) -> Iterator[NewTopicSpec]:
+    target = pipeline.target
+    if target.create is not None:
+        create = target.create
+        yield NewTopicSpec(
+            target.topic, create.partitions or partitions, create.replication_factor, dict(create.config)
+        )
+    for name in pipeline.side_topics:
+        yield NewTopicSpec(name, partitions)
+
+
+def _roomy(
+    specs: list[NewTopicSpec], pipelines: Sequence[Pipeline], existing: Mapping[str, int], admin: Admin
+) -> list[NewTopicSpec]:
+    """Give dead letter topics room for the headers beside the largest event their source takes."""
+    sources = {name: p.source.topic for p in pipelines for name in p.side_topics if p.source.topic in existing}
+    asked = {sources[spec.name] for spec in specs if spec.name in sources}
+    limits = admin.max_record_bytes(asked)
+    return [
+        NewTopicSpec(
+            spec.name,
+            spec.partitions,
+            spec.replication_factor,
+            {"max.message.bytes": str(limits[sources[spec.name]] + _HEADER_ROOM_BYTES)},
+        )
+        if sources.get(spec.name) in limits
+        else spec
+        for spec in specs
+    ]
