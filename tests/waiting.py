@@ -11,7 +11,7 @@ _LONGEST_PAUSE_S = 0.1
 
 
 def eventually(fact: Callable[[], T], within_s: float = 10, why: str = "") -> T:
-    """Return the first truthy value of `fact`; fail when there is none in time. An AssertionError of `fact` counts as no."""
+    """Return the first truthy value of `fact`; fail when there is none in time. Its AssertionErrors count as no."""
     deadline = time.monotonic() + within_s
     pause_s, refused, value = 0.005, None, None
     while True:

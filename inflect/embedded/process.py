@@ -12,6 +12,7 @@ from pathlib import Path
 from inflect.embedded import guard
 from inflect.errors import InflectError
 
+_GUARD = (sys.executable, "-I", "-S", guard.__file__)
 _LOG_LINES = 15
 _LOCK_WAIT_S = 20.0
 _GUARD_EXTRA_S = 10.0
@@ -30,7 +31,7 @@ class ServerProcess:
         grace_s: float = 15.0,
         user: str | None = None,
     ) -> None:
-        """Start `command` as `user` (None: as we are) with stdout and stderr in `log`; `directory` is locked meanwhile."""
+        """Start `command` as `user` (None: as we are), stdout and stderr in `log`; `directory` is locked meanwhile."""
         self._grace_s = grace_s
         lock = _lock(directory)
         try:

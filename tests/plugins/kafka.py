@@ -16,6 +16,10 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
 
 
 @pytest.fixture
-def topic_name() -> Callable[[str], str]:
+def topic_name() -> Callable[..., str]:
     """A name that no other test uses: `topic_name("orders")`."""
-    return lambda prefix="topic": f"{prefix}-{secrets.token_hex(4)}"
+
+    def name(prefix: str = "topic") -> str:
+        return f"{prefix}-{secrets.token_hex(4)}"
+
+    return name
