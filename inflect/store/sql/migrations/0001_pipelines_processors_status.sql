@@ -109,6 +109,8 @@ create table workers (
   rss_bytes    bigint not null default 0,
   started_at   timestamptz not null,
   heartbeat_at timestamptz not null,
+  -- By the clock of the database, which alone decides whether a row is still alive.
+  written_at   timestamptz not null default now(),
   primary key (pipeline, slot)
 );
 
