@@ -1,0 +1,53 @@
+# `make` says what there is. Every target brings its own environment: a `python3` of 3.11 or newer is all it takes.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SECONDS ?= 45
+SEED ?= 7
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench soak fix lock chromium
+.DELETE_ON_ERROR:
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Embedded Kafka and PostgreSQL, sample pipelines under live load, the dashboard; Ctrl-C ends it all
+	@$(BIN)/inflect demo
+
+test: check chromium ## The checks and every test, against real servers
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## Import contracts, lint, formatting, types
+	$(BIN)/lint-imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY) ## Measure events per second against a pass-through; QUICK=1 takes less than a minute
+	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
+
+soak: $(READY) ## Kill workers, supervisor and servers under load and count every event; SECONDS=45 SEED=7
+	@$(BIN)/python -m tests.soak --seconds $(SECONDS) --seed $(SEED)
+
+fix: $(READY) ## Format and mend what the linter can
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+lock: $(READY) ## Resolve the dependencies anew into both lock files
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade --no-header \
+		--extra embedded pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade --no-header \
+		--extra embedded --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+# The environment, made once and again when what it is made from changes.
+$(READY): requirements-dev.lock pyproject.toml
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && exec .ci/environment $$python $(VENV); \
+	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.12" >&2; exit 1
+	@touch $@
+
+# The browser of the page tests; the driver comes with the environment.
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null || .ci/chromium
