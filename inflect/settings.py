@@ -162,6 +162,12 @@ def is_loopback(address: str) -> bool:
         return host == "localhost"
 
 
+def has_display(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a browser could show itself to whoever started this process."""
+    environ = os.environ if environ is None else environ
+    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
+
+
 def _from_file(config: Path | None) -> Iterator[_Given]:
     path = config or DEFAULT_CONFIG
     if config is None and not path.exists():

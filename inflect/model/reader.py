@@ -41,14 +41,20 @@ class _Loader(yaml.SafeLoader):
 
 
 _TAG = "tag:yaml.org,2002:"
+WORDS = tuple(
+    (_TAG + name, re.compile(pattern), first)
+    for name, pattern, first in (
+        ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", [*"tTfF"]),
+        ("null", r"^(?:~|null|Null|NULL|)$", [*"~nN", ""]),
+        ("int", r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$", [*"-+0123456789"]),
+        ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", [*"-+0123456789."]),
+    )
+)
+"""Plain words that are no text: tag, pattern, possible first characters (YAML 1.2, core schema)."""
+
 _Loader.yaml_implicit_resolvers = {}
-for _name, _pattern, _first in (
-    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", [*"tTfF"]),
-    ("null", r"^(?:~|null|Null|NULL|)$", [*"~nN", ""]),
-    ("int", r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$", [*"-+0123456789"]),
-    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", [*"-+0123456789."]),
-):
-    _Loader.add_implicit_resolver(_TAG + _name, re.compile(_pattern), _first)
+for _tag, _pattern, _first in WORDS:
+    _Loader.add_implicit_resolver(_tag, _pattern, _first)
 
 
 def _refuse(problem: str, mark: yaml.Mark | None) -> NoReturn:

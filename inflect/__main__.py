@@ -1,0 +1,5 @@
+"""`python -m inflect` is `inflect`."""
+
+from inflect.cli.main import main
+
+main()

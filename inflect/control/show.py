@@ -1,0 +1,73 @@
+"""A pipeline as people and scripts see it: the object of `inflect show --json` and of the API.
+
+Read from the database alone: what the supervisor and its workers last said. Counts are a copy of what rides in Kafka
+beside the offsets, so they are exact as of the last report.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from inflect.model.event import Counts
+from inflect.store import pipelines as store
+from inflect.store import workers as status
+from inflect.store.database import Database
+from inflect.store.pipelines import PipelineRow
+from inflect.store.workers import ProgressRow, WorkerRow
+
+
+def show(db: Database, name: str) -> dict[str, Any]:
+    """Return one pipeline's object; NotFoundError when there is none."""
+    row = store.get_pipeline(db, name)
+    return describe(row, status.workers(db, name), status.progress(db, name), datetime.now(UTC))
+
+
+def show_all(db: Database) -> list[dict[str, Any]]:
+    """Return every pipeline's object, by name."""
+    workers, progress = defaultdict(list), defaultdict(list)
+    for worker in status.workers(db):
+        workers[worker.pipeline].append(worker)
+    for part in status.progress(db):
+        progress[part.pipeline].append(part)
+    now = datetime.now(UTC)
+    return [describe(row, workers[row.name], progress[row.name], now) for row in store.list_pipelines(db)]
+
+
+def describe(
+    row: PipelineRow, workers: Sequence[WorkerRow], progress: Sequence[ProgressRow], now: datetime
+) -> dict[str, Any]:
+    """Return the object of one pipeline from its rows."""
+    counts = sum((part.counts for part in progress), Counts())
+    return {
+        "name": row.name,
+        "state": row.state,
+        "reason": row.reason,
+        "revision": row.revision,
+        "workers": [_worker(worker) for worker in workers],
+        "counts": asdict(counts) | {"unaccounted": counts.unaccounted},
+        "lag": {"events": lag_events(progress), "seconds": lag_seconds(progress, now)},
+    }
+
+
+def lag_events(progress: Iterable[ProgressRow]) -> int:
+    """Return how many events wait, over the partitions whose end is known."""
+    return sum(max(0, part.end - part.offset) for part in progress if part.end >= 0)
+
+
+def lag_seconds(progress: Iterable[ProgressRow], now: datetime) -> float:
+    """Return how long ago the newest event was sent that the slowest waiting partition has settled; 0 without lag."""
+    waiting = [part.last_timestamp for part in progress if part.end > part.offset and part.last_timestamp >= 0]
+    return round(max(0.0, now.timestamp() - min(waiting) / 1000), 3) if waiting else 0.0
+
+
+def _worker(row: WorkerRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "pid": row.pid,
+        "host": row.host,
+        "state": row.state,
+        "partitions": list(row.partitions),
+        "revision": row.revision,
+    }
