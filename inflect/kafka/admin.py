@@ -43,7 +43,9 @@ _AWAY = {
     KafkaError.REQUEST_TIMED_OUT,
 }
 
-_COORDINATOR_BUSY = {
+_BEING_CHOSEN = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.NOT_COORDINATOR,
@@ -240,22 +242,26 @@ class Admin:
         if info is None:
             raise NotFoundError(f"topic {topic!r} does not exist")
         request = {TopicPartition(topic, p): spec for p in range(info.partitions)}
-        futures = self._client.list_offsets(
-            request, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=self._timeout_s
+        answers = self._answers(
+            lambda: self._client.list_offsets(
+                request, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=self._timeout_s
+            )
         )
-        return {tp.partition: self._wait(f, f"offsets of {topic}").offset for tp, f in futures.items()}
+        return {tp.partition: self._wait(f, f"offsets of {topic}").offset for tp, f in answers.items()}
 
     def _of_group(self, ask: Callable[[], dict[Any, Future[Any]]], what: str) -> Any:
-        """The answer about one group, or None for a group that is not there; a coordinator that still loads is asked
-        again.
-        """
+        """The answer about one group, or None for a group that is not there."""
+        return self._existing(next(iter(self._answers(ask).values())), what)
+
+    def _answers(self, ask: Callable[[], dict[Any, Future[Any]]]) -> dict[Any, Future[Any]]:
+        """Settled futures; a coordinator or leader that is still being chosen is asked again, within the time allowed."""
         deadline = monotonic() + self._timeout_s
         while True:
-            future = next(iter(ask().values()))
-            error = future.exception()
-            busy = isinstance(error, KafkaException) and error.args[0].code() in _COORDINATOR_BUSY
+            futures = ask()
+            errors = [future.exception() for future in futures.values()]
+            busy = any(isinstance(e, KafkaException) and e.args[0].code() in _BEING_CHOSEN for e in errors)
             if not busy or monotonic() > deadline:
-                return self._existing(future, what)
+                return futures
             self._client.poll(0.1)
 
     def _wait(self, future: Future[Any], what: str) -> Any:
