@@ -109,4 +109,5 @@ def _reason(error: Exception) -> str:
     """Return the first line of the innermost cause, short enough to read."""
     while error.__cause__ is not None and isinstance(error.__cause__, Exception):
         error = error.__cause__
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    return first.split(" (Caused by ")[0][:300]

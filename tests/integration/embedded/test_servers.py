@@ -1,0 +1,87 @@
+"""Both servers together, and what becomes of them when their owner does not say goodbye."""
+
+import json
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from inflect.embedded.servers import start_servers
+from inflect.kafka.admin import Admin
+from tests.waiting import eventually
+
+OWNER = Path(__file__).with_name("owner.py")
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that has both servers running in `tmp_path`."""
+    process = subprocess.Popen([sys.executable, OWNER, tmp_path], stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
+
+
+def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Guards, servers and all of theirs."""
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def test_servers_json_says_where_the_servers_are_while_they_run(tmp_path: Path) -> None:
+    announcement = tmp_path / "servers.json"
+    with start_servers(tmp_path) as servers:
+        said = json.loads(announcement.read_text())
+        assert servers.kafka is not None
+        assert servers.postgres is not None
+        assert said["kafka"] == {"bootstrap_servers": servers.kafka.bootstrap_servers, "pid": servers.kafka.pid}
+        assert said["postgres"] == {"url": servers.postgres.url, "pid": servers.postgres.pid}
+        assert stat.S_IMODE(announcement.stat().st_mode) == 0o600
+        with Admin({"bootstrap.servers": said["kafka"]["bootstrap_servers"]}) as admin:
+            assert admin.cluster().brokers == 1
+        psycopg.connect(said["postgres"]["url"]).close()
+    assert not announcement.exists()
+    assert not any(psutil.pid_exists(server["pid"]) for server in said.values())
+
+
+def test_only_the_wanted_server_is_started(tmp_path: Path) -> None:
+    with start_servers(tmp_path, want=("postgres",)) as servers:
+        assert servers.kafka is None
+        assert list(json.loads((tmp_path / "servers.json").read_text())) == ["postgres"]
+
+
+def test_a_server_that_cannot_start_takes_the_other_with_it(tmp_path: Path) -> None:
+    with start_servers(tmp_path, want=("postgres",)):
+        pass
+    (tmp_path / "postgres" / "data" / "PG_VERSION").write_text("9\n")
+    with pytest.raises(Exception, match="did not start"), start_servers(tmp_path):
+        pass
+    left = [process.info for process in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(process.info)]
+    assert left == []
+    assert not (tmp_path / "servers.json").exists()
+
+
+def test_an_owner_killed_with_sigkill_leaves_no_process(owner: subprocess.Popen[str], tmp_path: Path) -> None:
+    processes = family(owner)
+    assert {"java", "postgres"} <= {process.name() for process in processes}
+    owner.kill()
+    eventually(lambda: not any(process.is_running() for process in processes), within_s=20)
+    with start_servers(tmp_path) as successor:
+        assert successor.kafka is not None
+
+
+def test_a_guard_killed_with_sigkill_takes_its_server_along(owner: subprocess.Popen[str]) -> None:
+    processes = family(owner)
+    guards = psutil.Process(owner.pid).children()
+    assert len(guards) == 2
+    for guard in guards:
+        guard.send_signal(signal.SIGKILL)
+    servers = [process for process in processes if process not in guards]
+    eventually(lambda: not any(process.is_running() for process in servers), within_s=20)
