@@ -1,22 +1,23 @@
-"""A small pool of connections that a restart of Postgres does not trouble.
+"""A few connections that are lent and kept, and that a restart of Postgres does not trouble.
 
-Every wait has an end: connecting, a statement, a lock, a silent network. A connection that died is found before it is
-lent and replaced, so the call after a failure works as soon as the server does. The listener is not a guest here: it
-has a session of its own (`store.notifier`).
+Every wait has an end: connecting, a statement, a lock, a silent network. A connection is asked before it is lent; one
+that died is replaced at once, so the first call after an outage works, and a call during one says why within a moment.
+(psycopg_pool does neither: it connects from threads of its own, rests a second or more between attempts, and a caller
+whose time ran out learns only that.) The listener is not a guest here: it has a session of its own (`store.notifier`).
 """
 
-import logging
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
 from psycopg import Connection, conninfo
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg.pq import TransactionStatus
 
 from inflect.errors import UnreachableError
-from inflect.store.failures import address, one_line, translated
+from inflect.store.failures import address, translated
 
 CONNECT_TIMEOUT_S = 2
 BORROW_TIMEOUT_S = 3.0
@@ -26,9 +27,6 @@ _SESSION = {
     "lock_timeout": "3s",
     "idle_in_transaction_session_timeout": "60s",
 }
-
-# Each failed attempt would be a line on standard error, beside the error that the caller gets anyway.
-logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 
 def connection_string(url: str, **session: str) -> str:
@@ -52,35 +50,30 @@ def connection_string(url: str, **session: str) -> str:
 
 
 class Database:
-    """A pool for one URL; use it as a context manager. Safe to share between threads, never across a fork.
+    """Connections to one URL; use it as a context manager. Safe to share between threads, never across a fork.
 
-    Opening it reaches nobody: the first call does, and raises UnreachableError after at most 5 s.
+    Opening it reaches nobody: the first call does, and raises UnreachableError when that fails.
     """
 
     def __init__(self, url: str, *, max_connections: int = 4) -> None:
         self.url = url
         self.server = address(url)
         self._conninfo = connection_string(url)
-        self._pool = ConnectionPool(
-            self._conninfo,
-            min_size=0,
-            max_size=max_connections,
-            timeout=BORROW_TIMEOUT_S,
-            reconnect_timeout=BORROW_TIMEOUT_S,
-            check=ConnectionPool.check_connection,
-            kwargs={"autocommit": True},
-            num_workers=1,
-            open=False,
-        )
+        self._max_connections = max_connections
+        self._lendable = threading.BoundedSemaphore(max_connections)
+        self._idle: list[Connection[tuple[Any, ...]]] = []
+        self._open = False
 
     def __enter__(self) -> Self:
-        self._pool.open()
+        self._open = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.close()
+        self._open = False
+        while self._idle:
+            self._idle.pop().close()
 
     @contextmanager
     def connection(self) -> Iterator[Connection[tuple[Any, ...]]]:
@@ -96,21 +89,41 @@ class Database:
 
     @contextmanager
     def _lent(self) -> Iterator[Connection[tuple[Any, ...]]]:
+        if not self._lendable.acquire(timeout=BORROW_TIMEOUT_S):
+            raise UnreachableError(
+                f"Postgres at {self.server} is busy: none of {self._max_connections} connections came free within"
+                f" {BORROW_TIMEOUT_S:.0f} s; retry in a moment"
+            )
         try:
-            connection = self._pool.getconn()
-        except PoolTimeout as error:
-            raise UnreachableError(self._why_none()) from error
-        try:
-            yield connection
+            connection = self._find()
+            try:
+                yield connection
+            finally:
+                self._keep(connection)
         finally:
-            self._pool.putconn(connection)
+            self._lendable.release()
 
-    def _why_none(self) -> str:
-        """Say why the pool had nothing to lend; it knows only that time ran out, so ask the server once more."""
-        try:
-            psycopg.connect(self._conninfo).close()
-        except psycopg.Error as error:
-            return f"cannot reach Postgres at {self.server}: {one_line(error)}"
-        return (
-            f"Postgres at {self.server} is busy: no free connection within {BORROW_TIMEOUT_S:.0f} s; retry in a moment"
-        )
+    def _find(self) -> Connection[tuple[Any, ...]]:
+        """Return a kept connection that answers, else a new one."""
+        with suppress(IndexError):
+            while True:
+                connection = self._idle.pop()
+                if _answers(connection):
+                    return connection
+                connection.close()
+        return psycopg.connect(self._conninfo, autocommit=True)
+
+    def _keep(self, connection: Connection[tuple[Any, ...]]) -> None:
+        """Take a connection back; one that died, was left inside a transaction, or comes too late is closed."""
+        if self._open and connection.info.transaction_status == TransactionStatus.IDLE:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+
+def _answers(connection: Connection[Any]) -> bool:
+    try:
+        connection.execute("")
+    except psycopg.Error:
+        return False
+    return True

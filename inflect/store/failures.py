@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import psycopg
 from psycopg import conninfo, errors
-from psycopg_pool import PoolClosed
 
 from inflect.errors import ConflictError, InflectError, UnreachableError, UsageError
 
@@ -39,7 +38,7 @@ def translated(server: str) -> Iterator[None]:
     """Raise what the block raises from psycopg as an error of ours; `server` is where, for the message."""
     try:
         yield
-    except (psycopg.Error, PoolClosed) as error:
+    except psycopg.Error as error:
         raise translate(error, server) from error
 
 
@@ -58,6 +57,6 @@ def translate(error: Exception, server: str) -> InflectError:  # noqa: PLR0911  
         return InflectError(f"the database user may not do this at {server} ({said}); grant it the right")
     if isinstance(error, psycopg.DataError):
         return UsageError(f"a value cannot be stored ({said})")
-    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, PoolClosed)):
+    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
         return UnreachableError(f"cannot reach Postgres at {server}: {said}")
     return InflectError(f"Postgres at {server} refused: {said}")
