@@ -40,6 +40,7 @@ class _Life:
     companion: Companion
     child: Child | None = None
     started_at: float = 0.0
+    starts: int = 0
     backoff: Backoff = field(default_factory=Backoff)
 
 
@@ -50,7 +51,7 @@ class Companions:
         self, children: Children, companions: Sequence[Companion], on_ready: Callable[[str], None] | None
     ) -> None:
         self._children = children
-        self._lives = [_Life(companion) for companion in companions]
+        self._lives = {companion.name: _Life(companion) for companion in companions}
         self._on_ready = on_ready
         self._announced: set[str] = set()
         self._stop_deadline: float | None = None
@@ -58,11 +59,20 @@ class Companions:
     @property
     def alive(self) -> bool:
         """Whether any of them lives."""
-        return any(life.child is not None for life in self._lives)
+        return any(life.child is not None for life in self._lives.values())
+
+    def pid(self, name: str) -> int | None:
+        """Return the process id of a companion, None while it does not live."""
+        child = self._lives[name].child
+        return child.pid if child is not None else None
+
+    def starts(self, name: str) -> int:
+        """Return how often a companion was started."""
+        return self._lives[name].starts
 
     def keep(self, now: float) -> None:
         """Start those that are not running and have rested."""
-        for life in self._lives:
+        for life in self._lives.values():
             if life.child is None and life.backoff.not_before <= now:
                 self._start(life, now)
 
@@ -80,12 +90,13 @@ class Companions:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
-        for life in self._lives:
+        for life in self._lives.values():
             if life.child is not None:
                 life.child.signal(number)
 
     def _start(self, life: _Life, now: float) -> None:
         companion, life.started_at = life.companion, now
+        life.starts += 1
         ears = Ears(
             partial(self._on_message, life),
             lambda why: _log.warning("companion killed", companion=companion.name, why=why),

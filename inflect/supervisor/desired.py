@@ -20,10 +20,11 @@ _START_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """A worker met `on_error: stop` under `revision`."""
+    """A worker met `on_error: stop` under `revision`. `at` (monotonic seconds) tells it from the next of the kind."""
 
     revision: int
     reason: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class DesiredReader:
             raise
         except InflectError as error:
             return DesiredPool(row.revision, hold=Hold("failed", str(error)))
+        except Exception as error:  # noqa: BLE001  a row edited by hand holds anything; the other pipelines run on
+            return DesiredPool(row.revision, hold=Hold("failed", f"revision {row.revision} is damaged: {error!r}"))
         token = (pipeline.source.topic, pipeline.guarantee)
         return DesiredPool(row.revision, max(0, pipeline.workers.min), token)
 

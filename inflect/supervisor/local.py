@@ -8,15 +8,16 @@ and it speaks neither to Postgres nor to Kafka.
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from inflect import lifecycle, logs
+from inflect.metrics import SUPERVISOR, SeriesKey
 from inflect.model.revision import Revision
-from inflect.model.status import Halted, PartitionProgress, Quarantined, Report, Run, Stop
+from inflect.model.status import Halted, MetricSample, PartitionProgress, Quarantined, Report, Run, Stop
 from inflect.supervisor.backoff import after_failure, after_leave
 from inflect.supervisor.children import Children, Ears
 from inflect.supervisor.desired import Desired, Halt
@@ -67,7 +68,8 @@ class Pool:
     resumes: int = 0
 
 
-OnReport = Callable[[str, int, Report], None]
+OnSamples = Callable[[SeriesKey, tuple[MetricSample, ...]], None]
+_RESTARTED = MetricSample("inflect_worker_restarts_total", amount=1.0)
 
 
 class LocalPools:
@@ -77,13 +79,18 @@ class LocalPools:
     calls for a reconcile step at once.
     """
 
-    def __init__(self, children: Children, target: Target, *args: Any, on_report: OnReport) -> None:
+    def __init__(self, children: Children, target: Target, *args: Any, on_samples: OnSamples) -> None:
         self._children = children
         self._target = target
         self._args = args
-        self._on_report = on_report
+        self._on_samples = on_samples
         self.pools: dict[str, Pool] = {}
         self.changed = True
+
+    @property
+    def alive(self) -> int:
+        """How many workers live."""
+        return sum(len(pool.workers) for pool in self.pools.values())
 
     def forgive(self, desired: Desired) -> None:
         """Forget failures of pools that are gone, held, or resumed since the last call."""
@@ -171,6 +178,8 @@ class LocalPools:
             return
         pool.workers[slot] = Worker(child, revision, now, datetime.now(UTC), token)
         pool.lives[slot] = pool.lives.get(slot, 0) + 1
+        if slot in pool.backoff:
+            self._on_samples((name, SUPERVISOR), (_RESTARTED,))
         self._children.send(child, Run(revision))
         _log.info("worker started", pipeline=name, slot=slot, pid=child.pid, revision=revision.number)
 
@@ -181,10 +190,11 @@ class LocalPools:
             case Report():
                 self.changed |= worker.report is None or worker.report.state != message.state
                 worker.report, worker.heard_at = message, time.monotonic()
-                pool.progress.update(message.progress)
-                self._on_report(name, slot, message)
+                _advance(pool.progress, message.progress)
+                if message.samples:
+                    self._on_samples((name, str(slot)), message.samples)
             case Halted():
-                pool.halt = Halt(worker.revision.number, message.reason)
+                pool.halt = Halt(worker.revision.number, message.reason, time.monotonic())
             case Quarantined():
                 pool.quarantine = message
             case _:
@@ -203,7 +213,8 @@ class LocalPools:
         how = _ending(worker, code)
         _log.info("worker ended", pipeline=name, slot=slot, pid=worker.child.pid, how=how)
         if code == lifecycle.EXIT_HALTED:
-            pool.halt = pool.halt or Halt(told, "on_error: stop met an event; the worker's log says which")
+            why = "on_error: stop met an event; the worker's log says which"
+            pool.halt = pool.halt or Halt(told, why, time.monotonic())
         elif code == lifecycle.EXIT_CANNOT_RUN:
             pool.quarantine = pool.quarantine or Quarantined(told, "it cannot run; the worker's log says why")
         elif worker.stopping_since is not None:
@@ -224,6 +235,14 @@ class LocalPools:
             now=time.monotonic(),
             chance=random.random(),  # noqa: S311  jitter, not a secret
         )
+
+
+def _advance(known: dict[int, PartitionProgress], said: Mapping[int, PartitionProgress]) -> None:
+    """Take progress in, but not the late word of a worker that has lost the partition meanwhile."""
+    for partition, progress in said.items():
+        before = known.get(partition)
+        if before is None or progress.assigned_at_ms >= before.assigned_at_ms:
+            known[partition] = progress
 
 
 def _ending(worker: Worker, code: int | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from inflect.model.revision import Revision
+from inflect.model.status import MetricSample
 from inflect.supervisor.children import Children
 from inflect.supervisor.desired import Desired
 from inflect.supervisor.local import LocalPools
@@ -32,12 +33,17 @@ class Bench:
 
     def __init__(self, children: Children) -> None:
         self.children = children
-        self.reports: list[tuple[str, int, int]] = []
-        self.pools = LocalPools(children, fake_worker.run, on_report=self._note)
+        self.samples: list[tuple[str, str]] = []
+        self.pools = LocalPools(children, fake_worker.run, on_samples=self._note)
         self.desired = Desired()
 
-    def _note(self, name: str, slot: int, report: Any) -> None:
-        self.reports.append((name, slot, report.revision))
+    def _note(self, key: tuple[str, str], samples: tuple[MetricSample, ...]) -> None:
+        self.samples += [key] * len(samples)
+
+    def running(self, name: str) -> dict[int, int]:
+        """Return {slot: revision} as a pipeline's workers last reported it."""
+        workers = self.pools.pools[name].workers
+        return {slot: one.report.revision for slot, one in workers.items() if one.report is not None}
 
     def want(self, *revisions: Revision, workers: int = 1, resumes: int = 0) -> None:
         self.desired = Desired(

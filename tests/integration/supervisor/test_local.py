@@ -32,7 +32,7 @@ def test_a_changed_revision_is_told_to_the_same_processes(bench: Bench) -> None:
     bench.until(lambda: len(bench.pids("orders")) == len(bench.pids("clicks")) == 2)
     before = bench.pids("orders"), bench.pids("clicks")
     bench.want(revision("orders", 2), revision("clicks", 1), workers=2)
-    bench.until(lambda: {("orders", 0, 2), ("orders", 1, 2)} <= set(bench.reports))
+    bench.until(lambda: bench.running("orders") == {0: 2, 1: 2})
     assert (bench.pids("orders"), bench.pids("clicks")) == before
 
 
@@ -146,7 +146,7 @@ def test_a_worker_stuck_in_half_a_message_holds_up_nobody(bench: Bench) -> None:
     bench.want(revision("orders", mode="half"), revision("clicks", 1))
     kept = bench.until(lambda: bench.pids("clicks"))
     bench.want(revision("orders", mode="half"), revision("clicks", 2))
-    bench.until(lambda: ("clicks", 0, 2) in bench.reports, within_s=2)
+    bench.until(lambda: bench.running("clicks") == {0: 2}, within_s=2)
     assert bench.pids("clicks") == kept
 
 
@@ -157,8 +157,9 @@ def test_a_worker_that_never_reads_cannot_block_the_supervisor(bench: Bench) -> 
     heavy = type(heavy)(2, heavy.pipeline, {"lib/big.js": "x" * 5_000_000}, ())
     bench.want(heavy, revision("clicks"))
     bench.until(lambda: pool(bench, "orders").workers[0].child.wants_to_write)
-    heard = len(bench.reports)
-    bench.until(lambda: len(bench.reports) > heard + 10, within_s=5)
+    heard = len(bench.samples)
+    bench.until(lambda: len(bench.samples) > heard + 10, within_s=5)
+    assert set(bench.samples) == {("clicks", "0")}
 
 
 def test_a_worker_that_leaves_unasked_is_started_again_and_is_no_failure(bench: Bench) -> None:
