@@ -254,7 +254,7 @@ class Admin:
         return self._existing(next(iter(self._answers(ask).values())), what)
 
     def _answers(self, ask: Callable[[], dict[Any, Future[Any]]]) -> dict[Any, Future[Any]]:
-        """Settled futures; a coordinator or leader that is still being chosen is asked again, within the time allowed."""
+        """Settled futures; while a coordinator or leader is being chosen, the question is asked again."""
         deadline = monotonic() + self._timeout_s
         while True:
             futures = ask()
