@@ -1,0 +1,58 @@
+"""What every page has around it, and what every handler is given: the pulse, the database, the way to the brokers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+
+from inflect.kafka.admin import Admin
+from inflect.settings import Settings
+from inflect.store.database import Database
+from inflect.web.live import Hub
+from inflect.web.pulse import Frame, Pulse
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The long-lived things of one web process."""
+
+    settings: Settings
+    db: Database
+    pulse: Pulse
+    hub: Hub
+
+    @contextmanager
+    def admin(self) -> Iterator[Admin]:
+        """A client for the brokers, for the length of one request."""
+        with Admin(self.settings.kafka) as admin:
+            yield admin
+
+
+def house(request: Request) -> House:
+    """The process' House."""
+    found: House = request.app.state.house
+    return found
+
+
+def author(request: Request) -> str:
+    """Who asks. Without logins all that is known is from where."""
+    address = request.client.host if request.client else "somewhere"
+    return f"web@{address}"
+
+
+def chrome(request: Request, frame: Frame, *, active: str, title: str, stream: str = "/live/health") -> dict[str, Any]:
+    """What `base.html` needs."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return {
+        "active": active,
+        "title": title,
+        "stream": stream,
+        "here": request.url.path + query,
+        "health": frame.health,
+        "outage": frame.outage,
+        "clock": frame.at.strftime("%H:%M:%S UTC"),
+        "now": max(frame.at, datetime.now(UTC)),
+    }

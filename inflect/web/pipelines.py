@@ -1,0 +1,244 @@
+"""One pipeline: its page, its history, and the three things that can be done to it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from inflect.control import operate
+from inflect.control.apply import Difference, differences
+from inflect.errors import InflectError, NotFoundError
+from inflect.model.pipeline import Pipeline
+from inflect.store import audit
+from inflect.store import pipelines as store
+from inflect.store.pipelines import RevisionRow
+from inflect.web import charts, forms, overview
+from inflect.web.frame import author, chrome, house
+from inflect.web.pulse import CHANGES_SHOWN, Frame
+from inflect.web.render import fragment, page
+
+REVISIONS_SHOWN = 5
+REVISIONS_A_PAGE = 30
+_SHORT_HASH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceView:
+    """One line of a difference: `kind` is added or removed, `text` the path and its value."""
+
+    kind: str
+    word: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionView:
+    """One revision and what it changed against the one before it."""
+
+    number: int
+    author: str
+    origin: str
+    comment: str
+    created_at: datetime
+    summary: str
+    differences: tuple[DifferenceView, ...]
+
+
+def pipeline_page(request: Request) -> Response:
+    """Answer `GET /pipelines/NAME`."""
+    name, here = request.path_params["name"], house(request)
+    frame = here.pulse.frame
+    if name not in frame.pipelines and frame.outage is None:
+        frame = here.pulse.refresh()  # it may have been made a moment ago
+    if name not in frame.pipelines:
+        raise (
+            NotFoundError(f"there is no pipeline {name!r}")
+            if frame.outage is None
+            else InflectError("PostgreSQL does not answer")
+        )
+    stream = f"/live/pipelines/{name}?known={quote(frame.newest_change(name))}"
+    context = chrome(request, frame, active="Pipelines", title=name, stream=stream)
+    return page(request, "pipeline.html", context | _contents(request, frame, name))
+
+
+def _contents(request: Request, frame: Frame, name: str) -> dict[str, Any]:
+    model, figures, document = frame.models[name], frame.figures[name], frame.documents[name]
+    revisions, changes = _stored(request, frame, name)
+    return {
+        "pipeline": frame.pipelines[name],
+        "throughput": charts.throughput(figures),
+        "lag": charts.lag(figures),
+        "group": model.group,
+        "source_topic": model.source.topic,
+        "definition": definition(model),
+        "document_lines": yaml.safe_dump(document, sort_keys=False, allow_unicode=True).splitlines(),
+        "revisions": revisions[:REVISIONS_SHOWN],
+        "changes": changes,
+    }
+
+
+def _stored(request: Request, frame: Frame, name: str) -> tuple[list[RevisionView], list[Any]]:
+    """Revisions and changes from the database; none while it is away, the rest of the page stands."""
+    if frame.outage is not None:
+        return [], []
+    db = house(request).db
+    newest = store.history(db, name)[: REVISIONS_SHOWN + 1]
+    return revision_views(newest), [overview.change(row) for row in audit.recent(db, name, CHANGES_SHOWN)]
+
+
+def definition(model: Pipeline) -> Iterator[tuple[str, str]]:
+    """What the pipeline was told, in words, defaults applied."""
+    if model.labels:
+        yield "labels", ", ".join(f"{key}: {value}" for key, value in model.labels.items())
+    yield "source", f"{model.source.topic} ({model.source.format}), from {model.source.start}"
+    yield "target", f"{model.target.topic} ({model.target.format})"
+    yield "guarantee", model.guarantee.replace("_", " ")
+    yield "when an event fails", _on_error(model)
+    yield "workers", f"{model.workers.min}"
+    yield "batch", f"up to {model.batch.max_events:,} events or {model.batch.max_wait_ms} ms"
+    yield "limits", f"{model.limits.timeout_ms} ms an event, {model.limits.memory_mb} MB of heap"
+    yield "transactional ids", model.transactional_id(0) + " …" if model.guarantee == "exactly_once" else "none"
+
+
+def _on_error(model: Pipeline) -> str:
+    words = {
+        "dead_letter": f"goes to {model.dead_letter}",
+        "drop": "is counted and dropped",
+        "stop": "the pipeline stops before it",
+    }
+    return words[model.on_error]
+
+
+def revision_views(rows: Sequence[RevisionRow]) -> list[RevisionView]:
+    """Newest first; each against the one below it. The last is compared with nothing: ask for one more than shown."""
+    return [_revision(row, rows[place + 1] if place + 1 < len(rows) else None) for place, row in enumerate(rows)]
+
+
+def _revision(row: RevisionRow, before: RevisionRow | None) -> RevisionView:
+    found: tuple[Difference, ...] = ()
+    if before is not None:
+        found = (*_document_differences(before, row), *_pin_differences(before, row))
+    return RevisionView(
+        number=row.number,
+        author=row.author,
+        origin=row.origin,
+        comment=row.comment,
+        created_at=row.created_at,
+        summary=_summary(row, before, found),
+        differences=tuple(line for difference in found for line in _lines(difference)),
+    )
+
+
+def _document_differences(before: RevisionRow, after: RevisionRow) -> tuple[Difference, ...]:
+    try:
+        return differences(before.document, after.document)
+    except (InflectError, KeyError, TypeError, AttributeError):  # written by hand past every check
+        return (Difference("document", "cannot be compared", "cannot be compared"),)
+
+
+def _pin_differences(before: RevisionRow, after: RevisionRow) -> Iterator[Difference]:
+    for path in sorted({*before.pins, *after.pins}):
+        old, new = before.pins.get(path), after.pins.get(path)
+        if old != new:
+            yield Difference(path, old and old[:_SHORT_HASH], new and new[:_SHORT_HASH])
+
+
+def _summary(row: RevisionRow, before: RevisionRow | None, found: Sequence[Difference]) -> str:
+    if before is None:
+        return "the first one" if row.number == 1 else ""
+    paths = [difference.path for difference in found]
+    if not paths:
+        return "nothing differs"
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""  # noqa: PLR2004  three fit a line
+    return "changed " + ", ".join(paths[:3]) + more
+
+
+def _lines(difference: Difference) -> Iterator[DifferenceView]:
+    if difference.before is not None:
+        yield DifferenceView("removed", "− was", f"{difference.path}: {_value(difference.before)}")  # noqa: RUF001  a minus
+    if difference.after is not None:
+        yield DifferenceView("added", "+ is now", f"{difference.path}: {_value(difference.after)}")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=120).removesuffix("\n...\n").strip()
+
+
+def history(request: Request) -> Response:
+    """Answer `GET /pipelines/NAME/history?before=N`."""
+    name, here = request.path_params["name"], house(request)
+    before = request.query_params.get("before", "")
+    rows = store.history(here.db, name)
+    current = rows[0].number
+    if before.isdecimal():
+        rows = [row for row in rows if row.number < int(before)]
+    shown = revision_views(rows[: REVISIONS_A_PAGE + 1])[:REVISIONS_A_PAGE]
+    more = f"/pipelines/{name}/history?before={shown[-1].number}" if len(rows) > REVISIONS_A_PAGE else ""
+    context = {"name": name, "revisions": shown, "current": current, "more": more}
+    frame = here.pulse.frame
+    return page(
+        request,
+        "history.html",
+        chrome(request, frame, active="Pipelines", title=f"Revisions of {name}") | context,
+    )
+
+
+def pause(request: Request) -> Response:
+    """Answer `POST /pipelines/NAME/pause`."""
+    name = request.path_params["name"]
+    operate.pause(house(request).db, name, author=author(request))
+    return _changed(request, name)
+
+
+def resume(request: Request) -> Response:
+    """Answer `POST /pipelines/NAME/resume`."""
+    name = request.path_params["name"]
+    operate.resume(house(request).db, name, author=author(request))
+    return _changed(request, name)
+
+
+def _changed(request: Request, name: str) -> Response:
+    """The page again, or for htmx the head of it, as it is after the change."""
+    frame = house(request).pulse.refresh()
+    if "hx-request" in request.headers and name in frame.pipelines:
+        return Response(
+            fragment("_pipeline_head.html", pipeline=frame.pipelines[name], now=frame.at), media_type="text/html"
+        )
+    return RedirectResponse(f"/pipelines/{name}", 303)
+
+
+def confirm_delete(request: Request) -> Response:
+    """Answer `GET /pipelines/NAME/delete`: what it would mean."""
+    return _delete_page(request, wrong="")
+
+
+def delete(request: Request) -> Response:
+    """Answer `POST /pipelines/NAME/delete`; the name must have been typed."""
+    name, here = request.path_params["name"], house(request)
+    typed = str(forms.form(request).get("confirm", "")).strip()
+    if typed != name:
+        return _delete_page(request, wrong=typed or "nothing")
+    operate.delete(here.db, name, author=author(request), origin="web")
+    here.pulse.refresh()
+    return RedirectResponse("/", 303)
+
+
+def _delete_page(request: Request, *, wrong: str) -> Response:
+    name, here = request.path_params["name"], house(request)
+    model = overview.read_pipeline(store.get_pipeline(here.db, name).document)
+    topics = [model.source.topic, model.target.topic, *model.side_topics]
+    context = {"name": name, "topics": topics, "group": model.group, "wrong": wrong}
+    frame = here.pulse.frame
+    return page(
+        request,
+        "delete.html",
+        chrome(request, frame, active="Pipelines", title=f"Delete {name}?") | context,
+        422 if wrong else 200,
+    )

@@ -1,0 +1,78 @@
+"""Every address there is, and nothing else."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Mount, Route
+
+from inflect.web import api, dashboard, health, pages, pipelines, processors, render
+from inflect.web.frame import house
+from inflect.web.live import Topic
+
+_GET, _POST = ["GET"], ["POST"]
+
+
+async def live(request: Request) -> Response:
+    """Answer `GET /live/…`: the stream of one kind of page. The only handler on the event loop: it only waits."""
+    hub = house(request).hub
+    if hub.full():
+        return PlainTextResponse("too many live pages are open; close some", 429, {"Retry-After": "10"})
+    kind = request.scope["route"].name
+    known = request.query_params.get("known", "")
+    had = {"fleet": {"fleet": known}, "pipeline": {"renewed": known}}.get(kind, {})
+    topic = Topic(kind, request.path_params.get("name", ""))
+    return StreamingResponse(
+        hub.stream(topic, had), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+    )
+
+
+def _get(path: str, handler: Any) -> Route:
+    return Route(path, handler, methods=_GET)
+
+
+def _post(path: str, handler: Any) -> Route:
+    return Route(path, handler, methods=_POST)
+
+
+_API: list[BaseRoute] = [
+    _get("/openapi.json", api.openapi),
+    _get("/pipelines", api.list_pipelines),
+    _post("/pipelines", api.create_pipeline),
+    _get("/pipelines/{name}", api.get_pipeline),
+    Route("/pipelines/{name}", api.put_pipeline, methods=["PUT"]),
+    Route("/pipelines/{name}", api.delete_pipeline, methods=["DELETE"]),
+    _post("/pipelines/{name}/pause", api.pause),
+    _post("/pipelines/{name}/resume", api.resume),
+    _post("/pipelines/{name}/test", api.test_pipeline),
+    _get("/pipelines/{name}/revisions", api.revisions),
+    _post("/pipelines/{name}/rollback", api.rollback),
+    _get("/processors", api.list_processors),
+    _get("/topics", api.list_topics),
+    _get("/workers", api.list_workers),
+    _get("/audit", api.list_audit),
+]
+
+ROUTES: list[BaseRoute] = [
+    _get("/", dashboard.dashboard),
+    _post("/theme", dashboard.choose_theme),
+    _get("/pipelines/{name}", pipelines.pipeline_page),
+    _get("/pipelines/{name}/history", pipelines.history),
+    _post("/pipelines/{name}/pause", pipelines.pause),
+    _post("/pipelines/{name}/resume", pipelines.resume),
+    _get("/pipelines/{name}/delete", pipelines.confirm_delete),
+    _post("/pipelines/{name}/delete", pipelines.delete),
+    _get("/processors", processors.processors),
+    _get("/processors/{path:path}", processors.processor),
+    _get("/topics", pages.topics_page),
+    _get("/audit", pages.audit_page),
+    _get("/settings", pages.settings_page),
+    Route("/live/health", live, name="health"),
+    Route("/live/fleet", live, name="fleet"),
+    Route("/live/pipelines/{name}", live, name="pipeline"),
+    _get("/static/{name:path}", render.static_file),
+    _get("/healthz", health.healthz),
+    _get("/readyz", health.readyz),
+    _get("/metrics", health.metrics_page),
+    Mount("/api/v1", routes=_API),
+]
