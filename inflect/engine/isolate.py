@@ -1,0 +1,149 @@
+"""One V8 isolate that has loaded a program: runs batches under a time limit and a memory limit.
+
+mini-racer ends a call by terminating JavaScript and keeps its heap, so what was settled before is still there and the
+run goes on behind the guilty event. Two things it cannot end: a heap that is full, and a loop in a microtask (after an
+`await`), which runs outside any call. Then the isolate is lost: `IsolateLostError` says how far it came, read from
+memory shared with the isolate, and the owner replaces it (`engine.runner`).
+
+Calling a JavaScript function asks the isolate for an array first, without any time limit: never call one while the
+isolate may be busy with microtasks; `_await_idle` asks in a way that can be given up.
+"""
+
+import threading
+from importlib import resources
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+from py_mini_racer import JSEvalException, JSFunction, JSTimeoutException, MiniRacer
+
+from inflect.engine.program import Program
+from inflect.errors import Fault, RefusedError
+
+# How long V8 may take to notice that it was told to stop: its own long strokes (sort, fill) cannot be interrupted.
+GRACE_S = 3.0
+_LOAD_TIMEOUT_S = 10.0
+_CLOSE_S = 5.0
+_SPURIOUS_ENDINGS = 5
+
+_DELICATE = 1
+_TIMED = 2
+_WAITS = 1
+_BAD_FRAMING = 0
+
+
+class IsolateLostError(Exception):
+    """The isolate can run nothing more. `event` and `step` are where it was; `kind` is memory or timeout."""
+
+    def __init__(self, kind: str, event: int, step: int, *, finished: bool) -> None:
+        super().__init__(f"isolate lost: {kind} at event {event}, step {step}")
+        self.kind = kind
+        self.event = event
+        self.step = step
+        self.finished = finished
+
+
+class FramingError(Exception):
+    """The text does not split into as many events as it was said to hold: one of them holds a U+001E."""
+
+
+def _harness() -> str:
+    return resources.files("inflect.engine").joinpath("harness.js").read_text(encoding="utf-8")
+
+
+class Isolate:
+    """A loaded program. `uses_context` says whether any step may read the context's columns."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._timeout_s = program.timeout_ms / 1000
+        self._racer = MiniRacer()
+        self._racer.set_hard_memory_limit(program.memory_mb << 20)
+        api: Any = self._racer.eval(_harness())
+        self._progress = memoryview(api["progress"]).cast("i")
+        self._functions: dict[str, JSFunction] = {name: api[name] for name in ("run", "poll", "interrupted")}
+        self._count = 0
+        self.uses_context = self._load(api["load"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _load(self, load: JSFunction) -> bool:
+        try:
+            answer = load(self._program.config, timeout_sec=max(_LOAD_TIMEOUT_S, self._timeout_s))
+            self._await_idle(self._timeout_s)
+        except (JSEvalException, IsolateLostError) as error:
+            self.close()
+            raise RefusedError(
+                "processors", [Fault("", f"loading them does not end or takes too much memory: {error}")]
+            ) from error
+        if answer not in ("", "context"):
+            self.close()
+            raise RefusedError("processors", [_load_fault(orjson.loads(str(answer)))])
+        return answer == "context"
+
+    def run(self, text: str, count: int, columns: str, *, delicate: bool, timed: bool = False) -> str:
+        """Run `count` events, JSON texts joined by U+001E; the answer is the harness's `result()`.
+
+        `columns` is the context's columns as JSON ('' when no step uses it), `delicate` says that numbers past 2^53 may
+        be among them. Raises FramingError, and IsolateLostError after which only `close` may be called.
+        """
+        self._count = count
+        self._progress[0] = 0
+        flags = (_DELICATE if delicate else 0) | (_TIMED if timed else 0)
+        if self._program.promises:
+            self._await_idle(self._timeout_s)
+        reply = self._call("run", text, count, flags, columns)
+        while reply == _WAITS and isinstance(reply, int):
+            self._await_idle(self._timeout_s)
+            reply = self._call("poll")
+        if not isinstance(reply, str):
+            raise FramingError
+        return reply
+
+    def _call(self, name: str, *arguments: str | int) -> Any:
+        spurious = 0
+        while True:
+            try:
+                return self._functions[name](*arguments, timeout_sec=self._timeout_s)
+            except JSTimeoutException:
+                self._await_idle(GRACE_S)
+                name, arguments = "interrupted", (self._program.timeout_ms,)
+            except JSEvalException as error:
+                spurious += 1
+                if self._racer.was_hard_memory_limit_reached() or spurious > _SPURIOUS_ENDINGS:
+                    raise self._lost("memory") from error
+                # a termination meant for the call before may strike the next one
+                name, arguments = "interrupted", (0,)
+            if self._racer.was_hard_memory_limit_reached():
+                raise self._lost("memory")
+
+    def _await_idle(self, patience_s: float) -> None:
+        try:
+            self._racer.eval("0", timeout_sec=patience_s)
+        except JSTimeoutException as error:
+            raise self._lost("timeout") from error
+        except JSEvalException as error:
+            if self._racer.was_hard_memory_limit_reached():
+                raise self._lost("memory") from error
+
+    def _lost(self, kind: str) -> IsolateLostError:
+        event, step = self._progress[0], self._progress[1]
+        return IsolateLostError(kind, event, step, finished=event >= self._count)
+
+    def close(self) -> bool:
+        """Free the isolate; False when V8 does not end and the process has to be given up."""
+        closer = threading.Thread(target=self._racer.close, name="isolate-close", daemon=True)
+        closer.start()
+        closer.join(_CLOSE_S)
+        return not closer.is_alive()
+
+
+def _load_fault(answer: dict[str, Any]) -> Fault:
+    place = [answer[part] for part in ("file", "line", "column") if answer[part] is not None]
+    return Fault(":".join(str(part) for part in place), answer["message"])

@@ -1,0 +1,136 @@
+"""Source records as lines of JSON for the engine, and what can be said of an event before any JavaScript runs.
+
+Lines are joined by U+001E on the way to V8. It cannot occur in JSON, nor can bytes that are not UTF-8: events that hold
+either fail here, so that no event's bytes can shift another's. Tombstones never reach a step.
+"""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from inflect.model.event import Batch, Failure, Headers
+from inflect.model.pipeline import Format
+
+TOMBSTONE: Final = "tombstone"
+
+
+@dataclass(slots=True)
+class Frame:
+    """`lines` for the engine; `settled` holds, by index, the events that do not go there (their line is empty)."""
+
+    lines: Sequence[bytes]
+    settled: dict[int, Failure | str] = field(default_factory=dict)
+
+
+def frame(batch: Batch, source_format: Format) -> Frame:
+    """The batch as lines. Costs one look at each value as long as none is null or empty."""
+    if source_format == "json" and all(batch.values):
+        return Frame(batch.values)  # type: ignore[arg-type]  # all() has just seen that none is None
+    encode = _LINES[source_format]
+    framed = Frame([])
+    framed.lines = [_line(framed, index, value, encode) for index, value in enumerate(batch.values)]
+    return framed
+
+
+def single_out(framed: Frame) -> Frame:
+    """The same frame without the events that hold U+001E or are not UTF-8: they fail to decode."""
+    lines = list(framed.lines)
+    settled = dict(framed.settled)
+    for index, line in enumerate(lines):
+        fault = _fault(line)
+        if fault:
+            lines[index] = b""
+            settled[index] = decode_failure(fault)
+    return Frame(lines, settled)
+
+
+def decode_failure(message: str) -> Failure:
+    """The value could not be read."""
+    return Failure("decode", "exception", message)
+
+
+def columns(batch: Batch, first: int, end: int) -> str:
+    """What `context` reads of events `first` to `end`, as JSON. Keys and headers that are not UTF-8 go as base64."""
+    document: dict[str, Any] = {
+        "topic": batch.topic,
+        "partitions": list(batch.partitions[first:end]),
+        "offsets": list(batch.offsets[first:end]),
+        "timestamps": list(batch.timestamps[first:end]),
+        "keys": (keys := [_text(key) for key in batch.keys[first:end]]),
+    }
+    binary = {
+        str(index): base64.b64encode(key).decode()
+        for index, key in enumerate(batch.keys[first:end])
+        if key is not None and keys[index] is None
+    }
+    if binary:
+        document["binaryKeys"] = binary
+    if any(batch.headers[first:end]):
+        document["headers"] = [_headers(headers) for headers in batch.headers[first:end]]
+    return orjson.dumps(document).decode()
+
+
+def _line(framed: Frame, index: int, value: bytes | None, encode: Callable[[bytes], bytes]) -> bytes:
+    if value is None:
+        framed.settled[index] = TOMBSTONE
+        return b""
+    try:
+        return encode(value)
+    except ValueError as error:
+        framed.settled[index] = decode_failure(str(error))
+        return b""
+
+
+def _json_line(value: bytes) -> bytes:
+    if not value:
+        raise ValueError("the value is empty, which is not JSON")
+    return value
+
+
+def _string_line(value: bytes) -> bytes:
+    try:
+        return orjson.dumps(value.decode())
+    except UnicodeDecodeError as error:
+        raise ValueError(_not_utf8(error)) from error
+
+
+def _bytes_line(value: bytes) -> bytes:
+    return b'"' + base64.b64encode(value) + b'"'
+
+
+_LINES: dict[Format, Callable[[bytes], bytes]] = {"json": _json_line, "string": _string_line, "bytes": _bytes_line}
+
+
+def _fault(line: bytes) -> str | None:
+    if b"\x1e" in line:
+        return "the value holds the control character U+001E, which JSON does not allow"
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        return _not_utf8(error)
+    return None
+
+
+def _not_utf8(error: UnicodeDecodeError) -> str:
+    return f"the value is not UTF-8: {error.reason} at byte {error.start}"
+
+
+def _text(data: bytes | None) -> str | None:
+    try:
+        return None if data is None else data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _headers(headers: Headers | None) -> list[tuple[str, str | None, bool]]:
+    return [_header(name, value) for name, value in headers or ()]
+
+
+def _header(name: str, value: bytes | None) -> tuple[str, str | None, bool]:
+    text = _text(value)
+    if text is None and value is not None:
+        return name, base64.b64encode(value).decode(), True
+    return name, text, False
