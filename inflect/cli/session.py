@@ -30,7 +30,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 def settings_of(ctx: click.Context, *, find_servers: bool = True, **flags: Any) -> "Settings":
     """Read the settings with the group's flags and the verb's own.
 
-    With `find_servers`, servers that are not set are those that `serve --embedded` or `demo` runs in the data directory.
+    With `find_servers`, servers that are not set are those that `serve --embedded` or `demo` runs here.
     """
     from inflect.settings import load
 
