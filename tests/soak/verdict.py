@@ -1,0 +1,98 @@
+"""Reading everything back with read_committed and judging it: lost, duplicated, reordered, wrong."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+
+from inflect.kafka.admin import Admin
+from tests.soak import reference
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What is wrong with the records read, and the first few examples of it."""
+
+    lost: int = 0
+    duplicated: int = 0
+    reordered: int = 0
+    wrong: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Keep an example, a few at most."""
+        if len(self.examples) < 10:
+            self.examples.append(text)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is wrong."""
+        return not (self.lost or self.duplicated or self.reordered or self.wrong)
+
+
+def committed_records(bootstrap_servers: str, topic: str) -> Iterator[Any]:
+    """Every committed record of a topic, partition by partition in offset order."""
+    with Admin({"bootstrap.servers": bootstrap_servers}) as admin:
+        starts, ends = admin.starts(topic), admin.ends(topic)
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            "group.id": "soak-verdict",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+        }
+    )
+    try:
+        for partition in sorted(ends):
+            consumer.assign([TopicPartition(topic, partition, starts[partition])])
+            yield from _until_end(consumer)
+    finally:
+        consumer.close()
+
+
+def _until_end(consumer: Consumer) -> Iterator[Any]:
+    while True:
+        for message in consumer.consume(10_000, 1.0):
+            if message.error() is not None:
+                return
+            yield message
+
+
+def judge(bootstrap_servers: str, topics: Mapping[str, str], events: int) -> Verdict:
+    """Compare target and dead letter topic with the reference over all `events` written."""
+    verdict = Verdict()
+    delivered, dead = bytearray(events), bytearray(events)
+    last: dict[bytes, int] = {}
+    for message in committed_records(bootstrap_servers, topics["target"]):
+        document = json.loads(message.value())
+        n = document["n"]
+        delivered[n] += 1
+        if last.get(message.key(), -1) >= n and delivered[n] == 1:
+            verdict.reordered += 1
+            verdict.note(f"event {n} of {message.key()} after {last[message.key()]}")
+        last[message.key()] = n
+        if document != reference.expected(n) or message.key() != reference.event(n)[0]:
+            verdict.wrong += 1
+            verdict.note(f"event {n} is {document}")
+    for message in committed_records(bootstrap_servers, topics["dead_letter"]):
+        n = json.loads(message.value())["n"]
+        dead[n] += 1
+        if (message.key(), message.value()) != reference.event(n):
+            verdict.wrong += 1
+            verdict.note(f"dead letter {n} is not the original")
+    for n in range(events):
+        _count(verdict, n, delivered[n], dead[n])
+    return verdict
+
+
+def _count(verdict: Verdict, n: int, delivered: int, dead: int) -> None:
+    wanted = (0, 1) if reference.fails(n) else (int(reference.expected(n) is not None), 0)
+    if delivered + dead > sum(wanted):
+        verdict.duplicated += delivered + dead - sum(wanted)
+        verdict.note(f"event {n}: {delivered} delivered, {dead} dead-lettered")
+    elif (delivered, dead) != wanted:
+        verdict.lost += 1
+        verdict.note(f"event {n}: {delivered} delivered, {dead} dead-lettered, wanted {wanted}")
