@@ -21,7 +21,7 @@ from typing import Any, Literal
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.registry import Collector, CollectorRegistry
+from prometheus_client.registry import Collector
 
 from inflect.model.event import Counts, StepCounts
 from inflect.model.status import MetricSample
@@ -257,9 +257,7 @@ def render(
     `series` of pipelines that are not among `pipelines` are left out. `worker_label=False` is for a pod, which
     exposes one worker: the scrape names it.
     """
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Exposition(tuple(pipelines), series, version, worker_label))
-    return generate_latest(registry)
+    return generate_latest(_Exposition(tuple(pipelines), series, version, worker_label))
 
 
 @dataclass(frozen=True, slots=True)

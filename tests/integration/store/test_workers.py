@@ -1,0 +1,178 @@
+"""Status: live workers only, progress that never steps back by mistake, metrics that go on."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from inflect.metrics import GONE, Series, SeriesKey, accumulate
+from inflect.model.event import Counts, StepCounts
+from inflect.model.status import MetricSample, PartitionProgress
+from inflect.store.database import Database
+from inflect.store.workers import (
+    LIVE_S,
+    WorkerRow,
+    load_metrics,
+    progress,
+    remove_worker,
+    save_metrics,
+    save_report,
+    save_reports,
+    workers,
+)
+from tests.integration.store.samples import revision, save
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def worker(slot: int = 0, pipeline: str = "orders-clean", **more: object) -> WorkerRow:
+    plain = WorkerRow(
+        pipeline=pipeline,
+        slot=slot,
+        id=f"{pipeline}-{slot}",
+        pid=4711,
+        host="box",
+        state="running",
+        detail="",
+        partitions=(0, 2),
+        revision=1,
+        restarts=3,
+        rss_bytes=5_000_000_000,
+        started_at=NOW,
+        heartbeat_at=NOW,
+    )
+    return replace(plain, **more)  # type: ignore[arg-type]  # each test names real fields
+
+
+def at(offset: int, assigned_at_ms: int = 1000, *, consumed: int | None = None) -> PartitionProgress:
+    count = offset if consumed is None else consumed
+    return PartitionProgress(
+        offset=offset,
+        end=1000,
+        revision=1,
+        counts=Counts(consumed=count, delivered=count),
+        steps={"only-paid": StepCounts(ok=count)},
+        last_timestamp=1_700_000_000_000,
+        assigned_at_ms=assigned_at_ms,
+    )
+
+
+def report(db: Database, said: PartitionProgress) -> int:
+    """Report on partition 0; the offset that is known then."""
+    save_reports(db, [worker()], {"orders-clean": {0: said}})
+    (row,) = progress(db)
+    return row.offset
+
+
+def test_a_worker_is_read_back_whole(database: Database) -> None:
+    save(database, revision())
+    save_reports(database, [worker(0), worker(1, pid=None, detail="waiting for the broker")], {})
+    assert workers(database, "orders-clean") == [worker(0), worker(1, pid=None, detail="waiting for the broker")]
+    assert workers(database, "another") == []
+
+
+def test_a_later_status_replaces_the_earlier_one(database: Database) -> None:
+    save(database, revision())
+    save_reports(database, [worker(0), worker(1)], {})
+    save_reports(database, [worker(1, pid=5, partitions=())], {})
+    assert workers(database) == [worker(1, pid=5, partitions=())]
+    save_reports(database, [], {})
+    assert workers(database) == []
+
+
+def test_a_pod_writes_and_removes_only_its_own_row(database: Database) -> None:
+    save(database, revision())
+    save_report(database, worker(0), {0: at(5)})
+    save_report(database, worker(1, id="pod-b"), {1: at(7)})
+    remove_worker(database, "orders-clean", 1, "pod-a")
+    assert [row.slot for row in workers(database)] == [0, 1]
+    remove_worker(database, "orders-clean", 1, "pod-b")
+    assert [row.slot for row in workers(database)] == [0]
+    assert [(row.partition, row.offset) for row in progress(database)] == [(0, 5), (1, 7)]
+
+
+def test_a_row_that_nobody_writes_any_more_is_no_live_worker(database: Database) -> None:
+    save(database, revision())
+    save_reports(database, [worker()], {})
+    with database.connection() as connection:
+        connection.execute("update workers set written_at = now() - make_interval(secs => %s)", [LIVE_S + 1])
+    assert workers(database) == []
+
+
+def test_progress_is_read_back_whole(database: Database) -> None:
+    save(database, revision())
+    save_reports(database, [], {"orders-clean": {2: at(5), 0: at(2**40)}})
+    first, second = progress(database, "orders-clean")
+    assert (first.partition, first.offset, first.counts.consumed) == (0, 2**40, 2**40)
+    assert (second.offset, second.end, second.revision, second.last_timestamp) == (5, 1000, 1, 1_700_000_000_000)
+    assert second.counts == Counts(consumed=5, delivered=5)
+    assert second.steps == {"only-paid": StepCounts(ok=5)}
+
+
+def test_a_late_word_of_a_former_owner_changes_nothing(database: Database) -> None:
+    save(database, revision())
+    assert report(database, at(100, assigned_at_ms=1000)) == 100
+    assert report(database, at(150, assigned_at_ms=2000)) == 150
+    assert report(database, at(120, assigned_at_ms=1000)) == 150
+    assert progress(database)[0].counts.consumed == 150
+
+
+def test_an_offset_that_an_operator_moved_back_is_taken_over(database: Database) -> None:
+    save(database, revision())
+    assert report(database, at(100, assigned_at_ms=1000)) == 100
+    assert report(database, at(10, assigned_at_ms=2000, consumed=0)) == 10
+    assert progress(database)[0].counts == Counts()
+
+
+def test_an_offset_that_falls_back_under_the_same_owner_is_taken_over(database: Database) -> None:
+    save(database, revision())
+    assert report(database, at(100)) == 100
+    assert report(database, at(3)) == 3
+
+
+def test_a_clock_that_stepped_back_does_not_stop_progress(database: Database) -> None:
+    save(database, revision())
+    assert report(database, at(100, assigned_at_ms=9000)) == 100
+    assert report(database, at(101, assigned_at_ms=1000)) == 101
+
+
+def test_a_new_end_alone_is_written_and_does_not_look_like_a_commit(database: Database) -> None:
+    save(database, revision())
+    report(database, at(100))
+    (before,) = progress(database)
+    report(database, replace(at(100), end=2000))
+    (after,) = progress(database)
+    assert (after.end, after.updated_at) == (2000, before.updated_at)
+    report(database, at(101))
+    assert progress(database)[0].updated_at > before.updated_at
+
+
+def test_a_partition_where_nothing_was_committed_has_no_progress(database: Database) -> None:
+    save(database, revision())
+    save_reports(database, [], {"orders-clean": {0: at(-1001, consumed=0)}})
+    assert progress(database) == []
+
+
+def test_what_is_said_of_a_deleted_pipeline_is_left_out_and_the_rest_kept(database: Database) -> None:
+    save(database, revision("kept"), revision("deleted"))
+    both = [worker(pipeline="kept"), worker(pipeline="deleted")]
+    save_reports(database, both, {"kept": {0: at(1)}, "deleted": {0: at(1)}})
+    save(database, delete=("deleted",))
+    assert [row.pipeline for row in workers(database)] == ["kept"]
+    save_reports(database, both, {"kept": {0: at(2)}, "deleted": {0: at(2)}})
+    save_metrics(database, {("kept", "0"): {}, ("deleted", "0"): {}})
+    assert [row.pipeline for row in workers(database)] == ["kept"]
+    assert [(row.pipeline, row.offset) for row in progress(database)] == [("kept", 2)]
+    assert load_metrics(database) == {("kept", "0"): {}}
+
+
+def test_metrics_go_on_where_they_were_and_old_slots_leave(database: Database) -> None:
+    save(database, revision())
+    series: dict[SeriesKey, Series] = {("orders-clean", "0"): {}, ("orders-clean", GONE): {}}
+    samples = [
+        MetricSample("inflect_transactions_total", (("result", "committed"),), amount=3),
+        MetricSample("inflect_batch_events", observations=(1.0, 7.5, 1e9)),
+    ]
+    accumulate(series["orders-clean", "0"], samples)
+    save_metrics(database, series)
+    assert load_metrics(database) == series
+    save_metrics(database, {("orders-clean", GONE): {}})
+    assert load_metrics(database) == {("orders-clean", GONE): {}}
