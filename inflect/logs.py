@@ -83,7 +83,8 @@ def printable(text: str) -> str:
 
 
 def _as_json(_logger: Any, _method: str, entry: Entry) -> str:
-    return orjson.dumps(dict(entry), default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    text = orjson.dumps(dict(entry), default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)  # JSON itself escapes only those below U+0020
 
 
 def _as_words(_logger: Any, _method: str, entry: Entry) -> str:

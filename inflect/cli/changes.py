@@ -120,7 +120,7 @@ def read_paths(paths: Sequence[Path]) -> list[dict[str, Any]]:
     for file in (file for path in paths for file in _files(path)):
         try:
             documents += read_documents(_text(file), _origin(file))
-        except RefusedError as error:
+        except (RefusedError, UsageError) as error:
             refusals.append(str(error))
     if refusals:
         raise UsageError("\n".join(refusals))

@@ -200,8 +200,6 @@ def _deletion(row: PipelineRow) -> Change:
 
 
 def _differences(before: Any, after: Any, path: str) -> Iterator[Difference]:
-    if before == after and type(before) is type(after):
-        return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in dict.fromkeys([*before, *after]):
             yield from _differences(before.get(key), after.get(key), f"{path}.{key}" if path else key)
@@ -210,7 +208,7 @@ def _differences(before: Any, after: Any, path: str) -> Iterator[Difference]:
             old = before[index] if index < len(before) else None
             new = after[index] if index < len(after) else None
             yield from _differences(old, new, f"{path}[{index}]")
-    else:
+    elif before != after or type(before) is not type(after):
         yield Difference(path, before, after)
 
 

@@ -53,14 +53,14 @@ def _topic_faults(pipeline: Pipeline, topics: Mapping[str, int]) -> Iterator[Fau
     if target.topic not in topics and target.create is None:
         yield Fault(
             "target.topic",
-            f"there is no topic {target.topic!r}{_hint(target.topic, topics)}; create it, or let Inflect create it "
-            "with `create: {}`",
+            f"there is no topic {target.topic!r}{_hint(target.topic, topics)}; create it, or let Inflect do it: "
+            "`create: {}`",
         )
 
 
 def _hint(name: str, topics: Mapping[str, int]) -> str:
     close = get_close_matches(name, topics, n=1, cutoff=0.75)
-    return f", did you mean {close[0]!r}?" if close else ""
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def param_faults(pipeline: Pipeline, files: Files) -> Iterator[Fault]:
