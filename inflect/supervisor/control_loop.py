@@ -22,6 +22,7 @@ from inflect.supervisor.watch import Fingerprint, fingerprint
 
 RESYNC_S: Final = 5.0
 STATUS_S: Final = 1.0
+LOCK_PATIENCE_S: Final = 3.0
 AUTHOR: Final = "supervisor"
 
 _log = logs.get("supervisor")
@@ -47,6 +48,7 @@ class ControlLoop:
         self._next_write = 0.0
         self._written = mailbox.status
         self._away = ""
+        self._without_lock_since: float | None = None
 
     def turn(self) -> None:
         """Do what is due; raises ReplacedError when another supervisor took over."""
@@ -73,8 +75,20 @@ class ControlLoop:
         if self._listener.drain() or self._listener.resync:
             self._listener.resync = False
             self._next_read = now
-        if not self._listener.holds_lock and not self._listener.try_lock():
-            raise ReplacedError("another supervisor has taken over this database; this one stops its workers")
+        self._hold_lock(now)
+
+    def _hold_lock(self, now: float) -> None:
+        """Take the lock again after a reconnect; give way when somebody else keeps it.
+
+        Not at once: a session that was just ended may hold it a moment longer, and a connection that dies in the
+        middle of asking says nothing about other supervisors.
+        """
+        if self._listener.holds_lock or self._listener.try_lock():
+            self._without_lock_since = None
+        elif self._listener.connected:
+            self._without_lock_since = self._without_lock_since or now
+            if now - self._without_lock_since >= LOCK_PATIENCE_S:
+                raise ReplacedError("another supervisor has taken over this database; this one stops its workers")
 
     def _do_what_is_due(self, now: float) -> None:
         full = now >= self._next_read

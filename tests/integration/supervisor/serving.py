@@ -10,6 +10,11 @@ from inflect.supervisor.main import Companion, serve
 from tests.integration.supervisor import fake_worker
 
 
+def announce(address: str) -> None:
+    """Say where the companion serves."""
+    sys.stderr.write(f"ready {address}\n")
+
+
 def main(database_url: str, processors: str) -> int:
     """Serve until told to stop."""
     logs.configure("text")
@@ -18,7 +23,7 @@ def main(database_url: str, processors: str) -> int:
         return serve(
             settings,
             companions=[Companion("web", fake_worker.web, ("http://127.0.0.1:8080",))],
-            on_ready=lambda address: sys.stderr.write(f"ready {address}\n"),
+            on_ready=announce,
             worker=fake_worker.run,
             preload=("tests.integration.supervisor.fake_worker",),
         )

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,7 @@ def start(database_url: str, processors: Path, tmp_path: Path) -> Iterator[Calla
 
     yield start_one
     for serving in started:
+        sys.stderr.write(serving.text())  # shown by pytest when the test fails
         if serving.process.poll() is None:
             for process in serving.tree():
                 process.kill()
@@ -87,6 +89,16 @@ def state(db: Database, name: str) -> str:
 
 def all_gone(processes: list[psutil.Process]) -> bool:
     return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
+
+
+@contextmanager
+def stopped(postgres: PostgresServer) -> Iterator[None]:
+    """Stop the session's server for the block; it runs again for the other tests whatever happens."""
+    postgres.stop()
+    try:
+        yield
+    finally:
+        postgres.start()
 
 
 Start = Callable[[], Serving]
@@ -176,10 +188,9 @@ def test_workers_outlive_a_restart_of_postgres_and_changes_are_followed_afterwar
     save(database, "orders")
     serving = start()
     before = eventually(lambda: running(database, "orders"))
-    postgres.stop()
-    eventually(lambda: "Postgres is away" in serving.text())
-    assert psutil.pid_exists(before[0])
-    postgres.start()
+    with stopped(postgres):
+        eventually(lambda: "Postgres is away" in serving.text())
+        assert psutil.pid_exists(before[0])
     eventually(lambda: "Postgres is back" in serving.text(), within_s=20)
     save(database, "orders", expected=1)
     assert eventually(lambda: running(database, "orders", revision=2), within_s=20) == before
@@ -298,8 +309,7 @@ def test_a_supervisor_waits_for_a_database_that_is_down_at_start(
     database: Database, start: Start, postgres: PostgresServer
 ) -> None:
     save(database, "orders")
-    postgres.stop()
-    serving = start()
-    eventually(lambda: "Postgres does not answer; waiting for it" in serving.text())
-    postgres.start()
+    with stopped(postgres):
+        serving = start()
+        eventually(lambda: "Postgres does not answer; waiting for it" in serving.text())
     eventually(lambda: running(database, "orders"), within_s=20)
