@@ -44,6 +44,7 @@
 
   let config, steps, functions, stepCount, usesContext, isFilter
   const sources = new Map()
+  const required = new Map() // per module, the paths it has required
   const modules = new Map()
 
   // ---- the batch being run -------------------------------------------------------------------------------------
@@ -343,6 +344,13 @@
     throw new Error(`cannot find '${request}' (${target}.js) in the processors directory`)
   }
 
+  function requireFrom(path, request) {
+    const target = resolveModule(path, request)
+    if (!required.has(path)) required.set(path, new Set())
+    required.get(path).add(target)
+    return loadModule(target)
+  }
+
   function loadModule(path) {
     const known = modules.get(path)
     if (known !== undefined) return known.exports
@@ -355,7 +363,7 @@
         const body = code.startsWith('#!') ? '//' + code.slice(2) : code
         const run = evaluate(`${WRAPPER}${body}\n})\n//# sourceURL=${path}`)
         const directory = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '.'
-        apply(run, module.exports, [module.exports, request => loadModule(resolveModule(path, request)), module, path, directory])
+        apply(run, module.exports, [module.exports, request => requireFrom(path, request), module, path, directory])
       }
     } catch (error) {
       modules.delete(path)
@@ -889,6 +897,22 @@
       isFilter = steps.map(step => step.kind === 'filter')
       for (const step of steps) freezeDeep(step.params)
       return usesContext.includes(true) ? 'context' : ''
+    },
+    // Loads one file and tells what it exports (for the compiler): its words about itself, or a fault.
+    inspect(path, functionNeeded) {
+      loading = true
+      const text = value => typeof value === 'string' ? clean(value, MESSAGE_CHARACTERS) : ''
+      try {
+        const exported = loadModule(path)
+        if (functionNeeded) entryFunction(path)
+        const found = exported === null || typeof exported !== 'object' && typeof exported !== 'function' ? {} : exported
+        const about = typeof found.default === 'object' || typeof found.default === 'function' ? { ...found.default, ...found } : found
+        const params = functionNeeded && typeof about.params === 'object' && about.params !== null ? about.params : null
+        return stringify({ title: text(about.title), description: text(about.description), params, requires: [...required.get(path) ?? []] })
+      } catch (error) {
+        const [, message, file, line, column] = describe(error)
+        return stringify({ message, file: file ?? path, line, column })
+      }
     },
     // Answers the result's text, 0 (the text does not hold `count` events), or 1 (waits: call `poll`).
     run(text, count, flags, columnsText) {

@@ -15,9 +15,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import orjson
-from py_mini_racer import JSEvalException, JSFunction, JSTimeoutException, MiniRacer
+from py_mini_racer import JSEvalException, JSFunction, JSTimeoutException
 
 from inflect.engine.program import Program
+from inflect.engine.racer import open_racer
 from inflect.errors import Fault, RefusedError
 
 # How long V8 may take to notice that it was told to stop: its own long strokes (sort, fill) cannot be interrupted.
@@ -57,11 +58,12 @@ class Isolate:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._timeout_s = program.timeout_ms / 1000
-        self._racer = MiniRacer()
+        self._opened = open_racer()
+        self._racer = self._opened.__enter__()
         self._racer.set_hard_memory_limit(program.memory_mb << 20)
         api: Any = self._racer.eval(_harness())
         self._progress = memoryview(api["progress"]).cast("i")
-        self._functions: dict[str, JSFunction] = {name: api[name] for name in ("run", "poll", "interrupted")}
+        self._functions: dict[str, JSFunction] = {name: api[name] for name in ("run", "poll", "interrupted", "inspect")}
         self._count = 0
         self.uses_context = self._load(api["load"])
 
@@ -106,6 +108,18 @@ class Isolate:
             raise FramingError
         return reply
 
+    def inspect(self, path: str, *, function_needed: bool) -> dict[str, Any]:
+        """Load one module: `title`, `description`, `params`, `requires`; or `message`, `file`, `line`, `column`."""
+        try:
+            answer = self._functions["inspect"](path, function_needed, timeout_sec=self._timeout_s)
+        except JSTimeoutException as error:
+            raise self._lost("timeout") from error
+        except JSEvalException as error:
+            raise self._lost("memory") from error
+        self._await_idle(self._timeout_s)
+        found: dict[str, Any] = orjson.loads(str(answer))
+        return found
+
     def _call(self, name: str, *arguments: str | int) -> Any:
         spurious = 0
         while True:
@@ -138,10 +152,14 @@ class Isolate:
 
     def close(self) -> bool:
         """Free the isolate; False when V8 does not end and the process has to be given up."""
-        closer = threading.Thread(target=self._racer.close, name="isolate-close", daemon=True)
+        self._functions.clear()
+        closer = threading.Thread(target=self._free, name="isolate-close", daemon=True)
         closer.start()
         closer.join(_CLOSE_S)
         return not closer.is_alive()
+
+    def _free(self) -> None:
+        self._opened.__exit__(None, None, None)
 
 
 def _load_fault(answer: dict[str, Any]) -> Fault:
