@@ -1,0 +1,6 @@
+module.exports = (order) => {
+  order.email = order.email.trim().toLowerCase()
+  return order
+}
+
+module.exports.title = 'Lower-case the e-mail address'
