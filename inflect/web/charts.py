@@ -40,7 +40,7 @@ def spark(points: Sequence[Point], reading: Reading) -> str:
 
 
 def nice_top(value: float) -> float:
-    """The axis' end: 1, 2 or 5 times a power of ten, at or above the value; 10 for nothing, so that 0 is at the bottom."""
+    """The end of an axis: 1, 2 or 5 times a power of ten, at or above the value; at least 10."""
     if value <= 10:  # noqa: PLR2004  the smallest axis
         return 10
     power = 10.0 ** math.floor(math.log10(value))
@@ -59,7 +59,7 @@ def _chart(title: str, unit: str, readings: Sequence[tuple[str, str, Reading]], 
     return ChartView(title, unit, lines, ticks, marks, _table(points, unit, [r for _, _, r in readings]))
 
 
-def _polyline(  # noqa: PLR0913  the box and what is drawn in it
+def _polyline(  # noqa: PLR0913, PLR0917  the box and what is drawn in it
     points: Sequence[Point], reading: Reading, span_s: float, width: float, height: float, top: float
 ) -> str:
     return " ".join(
