@@ -52,7 +52,10 @@ def compile_files(files: Mapping[str, str]) -> Compiled:
         answer = run_in_sandbox(compile_here, dict(files), timeout_s=_TIMEOUT_S, memory_mb=_MEMORY_MB)
     except SandboxError as error:
         return Compiled({}, [Fault("", f"the processors cannot be compiled: {error}")])
-    versions = {path: ProcessorVersion(**{**facts, "requires": tuple(facts["requires"])}) for path, facts in answer["versions"].items()}
+    versions = {
+        path: ProcessorVersion(**{**facts, "requires": tuple(facts["requires"])})
+        for path, facts in answer["versions"].items()
+    }
     return Compiled(versions, [Fault(*fault) for fault in answer["faults"]])
 
 
@@ -136,7 +139,9 @@ def _load_all(codes: Mapping[str, str]) -> tuple[dict[str, dict[str, Any]], list
         try:
             answer = isolate.inspect(path, function_needed=kind_of(path) != "library")
         except (IsolateLostError, JSTimeoutException):
-            faults.append(Fault(path, f"loading it does not end within {_LOAD_TIMEOUT_MS} ms or takes more than {_MEMORY_MB} MB"))
+            faults.append(
+                Fault(path, f"loading it does not end within {_LOAD_TIMEOUT_MS} ms or takes more than {_MEMORY_MB} MB")
+            )
             isolate.close()
             isolate = Isolate(program)
             continue
@@ -163,7 +168,9 @@ def _program(codes: Mapping[str, str]) -> Program:
         "outputCharacters": 0,
         "trace": False,
     }
-    return Program(orjson.dumps(config).decode(), codes, (), _LOAD_TIMEOUT_MS, _MEMORY_MB, promises=True, stopping=(), stop=False)
+    return Program(
+        orjson.dumps(config).decode(), codes, (), _LOAD_TIMEOUT_MS, _MEMORY_MB, promises=True, stopping=(), stop=False
+    )
 
 
 def kind_of(path: str) -> ProcessorKind:

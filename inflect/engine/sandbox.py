@@ -41,7 +41,9 @@ def run_in_sandbox(function: Callable[..., Any], *args: Any, timeout_s: float, m
         raise SandboxError(f"no answer after {timeout_s:g} s; look for a loop that does not end") from error
     if done.returncode != 0:
         detail = done.stderr.decode(errors="replace").strip().rpartition("\n")[2][:_MESSAGE_CHARACTERS]
-        raise SandboxError(f"the sandbox died ({_death(done.returncode)}); {detail or 'it may have taken too much memory'}")
+        raise SandboxError(
+            f"the sandbox died ({_death(done.returncode)}); {detail or 'it may have taken too much memory'}"
+        )
     return json.loads(done.stdout)
 
 
