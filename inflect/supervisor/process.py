@@ -8,7 +8,10 @@ its end-of-file.
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, Concatenate, Final
 
 import multiprocess  # type: ignore[import-untyped]  # ships no types
@@ -47,7 +50,8 @@ class Child:
         self._connection, theirs = context.Pipe(duplex=True)
         try:
             self._process = context.Process(name=name, target=_live, args=(target, theirs, *args))
-            self._process.start()
+            with _main_left_out():
+                self._process.start()
             self.pid: int = self._process.pid
             self._pidfd = _open_pidfd(self.pid)
         except BaseException:
@@ -124,6 +128,20 @@ class Child:
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
+
+
+@contextmanager
+def _main_left_out() -> Iterator[None]:
+    """Keep a child from importing the program we are: it needs nothing of it, and that would cost seconds.
+
+    `multiprocess.spawn` has every child run `sys.modules["__main__"]` again, whatever the forkserver has preloaded.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _open_pidfd(pid: int) -> int:
