@@ -23,9 +23,6 @@ from inflect.store.statements import execute, row, rows, tuples
 
 Origin = Literal["cli", "web", "api", "processors", "rollback"]
 
-# Writers of revisions queue here instead of meeting in deadlocks on rows.
-_CHANGES = 0x1AF1EC8
-
 
 @dataclass(frozen=True, slots=True)
 class PipelineRow:
@@ -149,7 +146,7 @@ def save_revisions(  # noqa: PLR0913  a change, who made it, from where and why
     deleted pipeline, so numbers go on growing when it is made again.
     """
     with db.transaction() as connection:
-        execute(connection, "pipelines.lock_changes", {"key": _CHANGES})
+        execute(connection, "pipelines.lock_changes")
         _expect(connection, new, delete)
         numbers = {revision.name: _save(connection, revision, author, origin, comment) for revision in new}
         _delete(connection, delete, author, origin)
@@ -239,6 +236,7 @@ def set_state(db: Database, states: Mapping[str, tuple[PipelineState, str]]) -> 
     if not states:
         return
     with db.transaction() as connection:
+        execute(connection, "pipelines.share_changes")
         for name, (state, reason) in sorted(states.items()):
             execute(connection, "pipelines.set_state", {"name": name, "state": state, "reason": reason})
 

@@ -5,7 +5,8 @@ writes its own row. Kafka's offset metadata stays the authority for counts, this
 What belongs to a pipeline that was deleted meanwhile is left out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -69,7 +70,7 @@ def save_reports(db: Database, workers: Iterable[WorkerRow], progress: Progress)
     few seconds, also when nothing changed: rows that are not rewritten count as dead (`LIVE_S`).
     """
     listed = Jsonb([_worker_record(worker) for worker in workers])
-    with db.transaction() as connection:
+    with _writing(db) as connection:
         execute(connection, "workers.delete_other_workers", {"rows": listed})
         execute(connection, "workers.put_workers", {"rows": listed})
         _put_progress(connection, progress)
@@ -77,7 +78,7 @@ def save_reports(db: Database, workers: Iterable[WorkerRow], progress: Progress)
 
 def save_report(db: Database, worker: WorkerRow, progress: Mapping[int, PartitionProgress]) -> None:
     """Write the status of one worker that has no supervisor beside it (a pod)."""
-    with db.transaction() as connection:
+    with _writing(db) as connection:
         execute(connection, "workers.put_workers", {"rows": Jsonb([_worker_record(worker)])})
         _put_progress(connection, {worker.pipeline: progress})
 
@@ -108,7 +109,7 @@ def save_metrics(db: Database, series: Mapping[SeriesKey, Series]) -> None:
             for (pipeline, worker), one in series.items()
         ]
     )
-    with db.transaction() as connection:
+    with _writing(db) as connection:
         execute(connection, "workers.delete_other_series", {"rows": records})
         execute(connection, "workers.put_series", {"rows": records})
 
@@ -118,6 +119,14 @@ def load_metrics(db: Database) -> dict[SeriesKey, Series]:
     with db.connection() as connection:
         found = tuples(connection, "workers.series")
     return {(pipeline, worker): read_series(series) for pipeline, worker, series in found}
+
+
+@contextmanager
+def _writing(db: Database) -> Iterator[Connection[Any]]:
+    """Open a transaction that no pipeline is deleted beside."""
+    with db.transaction() as connection:
+        execute(connection, "pipelines.share_changes")
+        yield connection
 
 
 def _worker_record(worker: WorkerRow) -> dict[str, Any]:

@@ -13,7 +13,12 @@ from pipelines p join revisions r on r.pipeline = p.name and r.number = p.revisi
 order by p.name
 
 -- name: lock_changes
-select pg_advisory_xact_lock(%(key)s)
+-- One writer of revisions at a time, and no writer of status meanwhile: both touch several pipelines and their children,
+-- in orders that would meet in deadlocks. The number is arbitrary but must stay the same in both statements.
+select pg_advisory_xact_lock(28254920)
+
+-- name: share_changes
+select pg_advisory_xact_lock_shared(28254920)
 
 -- name: current_revisions
 select name, revision from pipelines where name = any(%(names)s::text[])

@@ -1,5 +1,7 @@
 """Status: live workers only, progress that never steps back by mistake, metrics that go on."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -7,6 +9,7 @@ from inflect.metrics import GONE, Series, SeriesKey, accumulate
 from inflect.model.event import Counts, StepCounts
 from inflect.model.status import MetricSample, PartitionProgress
 from inflect.store.database import Database
+from inflect.store.pipelines import get_pipeline, set_state
 from inflect.store.workers import (
     LIVE_S,
     WorkerRow,
@@ -162,6 +165,34 @@ def test_what_is_said_of_a_deleted_pipeline_is_left_out_and_the_rest_kept(databa
     assert [row.pipeline for row in workers(database)] == ["kept"]
     assert [(row.pipeline, row.offset) for row in progress(database)] == [("kept", 2)]
     assert load_metrics(database) == {("kept", "0"): {}}
+
+
+def test_status_and_deletion_at_the_same_time_never_deadlock(database: Database) -> None:
+    names = [f"p{number}" for number in range(8)]
+    stop = threading.Event()
+
+    def report_on_and_on() -> int:
+        rounds = 0
+        while not stop.is_set():
+            rounds += 1
+            live = [worker(slot, name) for name in names for slot in range(rounds % 3)]
+            save_reports(database, live, {name: {0: at(rounds)} for name in names})
+            set_state(database, {name: ("running", str(rounds)) for name in names})
+        return rounds
+
+    with ThreadPoolExecutor(1) as threads:
+        reporting = threads.submit(report_on_and_on)
+        try:
+            for _ in range(20):
+                save(database, *(revision(name) for name in names))
+                save(
+                    database,
+                    *(revision(name, expected=get_pipeline(database, name).revision) for name in reversed(names)),
+                )
+                save(database, delete=tuple(reversed(names)))
+        finally:
+            stop.set()
+        assert reporting.result() > 0
 
 
 def test_metrics_go_on_where_they_were_and_old_slots_leave(database: Database) -> None:
