@@ -7,6 +7,7 @@ client: what a demo has to prepare is done by its companion, in a process of its
 # A verb imports its rooms inside itself, so that help and completion are quick.
 # ruff: noqa: PLC0415
 
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -67,7 +68,7 @@ def demo(ctx: click.Context, /, http_address: str | None) -> None:
     if running_servers(folder):
         raise UsageError(f"a demo already runs in {folder}; stop it, or give another --data-dir")
     settings = Settings(
-        processors=PROCESSORS,
+        processors=folder / "processors",
         http_address=given.http_address if http_address else _free_address(given.http_address),
         data_dir=folder,
         no_auth=given.no_auth,
@@ -75,8 +76,10 @@ def demo(ctx: click.Context, /, http_address: str | None) -> None:
     )
     _refuse_exposure(settings)
     with _life(settings) as life:
-        life.callback(_remove, folder)
-        _remove(folder)
+        life.callback(shutil.rmtree, folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(PROCESSORS, settings.processors)
+        click.echo(f"The functions are in {settings.processors}: edit one and watch it go live.", err=True)
         settings = _start_servers(life, settings, folder)
         code = _supervise(settings, [Companion("demo", run_demo, (settings,))], _announce_and_open)
     fail(code)
@@ -171,12 +174,6 @@ def _free_address(address: str) -> str:
 
     host, port = split_address(address)
     return f"[{host}]:{choose_port(port)}" if ":" in host else f"{host}:{choose_port(port)}"
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _announce(address: str) -> None:
