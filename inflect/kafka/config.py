@@ -18,7 +18,7 @@ _ANY_CLIENT: dict[str, Any] = {
     "allow.auto.create.topics": False,  # a typing error must not make a topic
     "topic.metadata.refresh.interval.ms": 3_000,  # added partitions are noticed in seconds, not minutes
     "reconnect.backoff.max.ms": 2_000,
-    "log_level": 3,
+    "log_level": 2,  # what goes wrong arrives at the error callback and is said in our own words
 }
 
 _CONSUMER: dict[str, Any] = {

@@ -223,7 +223,7 @@ def send(producer: Producer, outputs: Outputs, deadline: float) -> None:
 
 def push(producer: Producer, record: Record, deadline: float) -> None:
     """Produce one record, waiting for room in the queue until `deadline` (monotonic seconds)."""
-    headers = list(record.headers) if record.headers else None
+    headers: list[Any] | None = list(record.headers) if record.headers else None
     while True:
         try:
             producer.produce(

@@ -101,7 +101,7 @@ def _suffer(target: Target, seconds: int, seed: int) -> dict[str, Any]:
     writer.join()
     assert not load.refused, load.refused[:3]
     say(f"{time.monotonic() - started:6.1f} s  all {events:,} written; waiting for the last to be settled")
-    counts = eventually(lambda: settled(target.installation, events), within_s=QUIET_WITHIN_S)
+    counts = eventually(lambda: settled(target.installation, events), within_s=QUIET_WITHIN_S) or {}
     say(f"{time.monotonic() - started:6.1f} s  settled; reading everything back")
     verdict = judge(servers, TOPICS, events)
     for example in verdict.examples:
