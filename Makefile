@@ -50,4 +50,4 @@ $(READY): requirements-dev.lock pyproject.toml
 
 # The browser of the page tests; the driver comes with the environment.
 chromium:
-	@command -v chromium chromium-browser google-chrome >/dev/null || .ci/chromium
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || .ci/chromium
