@@ -101,7 +101,7 @@ def try_request(revision: Revision, admin: Admin | None, request: TrialRequest) 
         events += sampled(admin.sample(source.topic, request.sample))
     if len(events) > MAX_EVENTS:
         raise UsageError(f"{len(events)} events are too many for one test; at most {MAX_EVENTS}")
-    return try_events(revision, events) if events else []
+    return try_events(revision, events, max_record_bytes=_limits(revision, admin)) if events else []
 
 
 def draft_revision(document: Mapping[str, Any], files: Files) -> Revision:
@@ -156,9 +156,18 @@ def event_of(event: Mapping[str, Any], source_format: Format, path: str) -> Tria
 def sampled(batch: Batch) -> list[TrialEvent]:
     """Return the events of a batch as they are in the topic."""
     return [
-        TrialEvent(value=value, key=key, headers=headers)
-        for value, key, headers in zip(batch.values, batch.keys, batch.headers, strict=True)
+        TrialEvent(value=value, key=key, headers=headers or (), timestamp=timestamp)
+        for value, key, headers, timestamp in zip(
+            batch.values, batch.keys, batch.headers, batch.timestamps, strict=True
+        )
     ]
+
+
+def _limits(revision: Revision, admin: Admin | None) -> dict[str, int]:
+    """Return how large an event the target takes, so that one that is too large fails here as it would there."""
+    if admin is None:
+        return {}
+    return admin.max_record_bytes(admin.describe([revision.pipeline.target.topic]))
 
 
 def _event_faults(event: Mapping[str, Any], path: str) -> list[Fault]:
@@ -181,10 +190,8 @@ def _is_header(value: Any) -> bool:
     return isinstance(value, str) or (isinstance(value, list) and all(isinstance(text, str) for text in value))
 
 
-def _headers(headers: Mapping[str, str | Sequence[str]] | None) -> list[tuple[str, bytes | None]] | None:
-    if not headers:
-        return None
-    pairs = [(name, [value] if isinstance(value, str) else value) for name, value in headers.items()]
+def _headers(headers: Mapping[str, str | Sequence[str]] | None) -> list[tuple[str, bytes | None]]:
+    pairs = [(name, [value] if isinstance(value, str) else value) for name, value in (headers or {}).items()]
     return [(name, text.encode()) for name, texts in pairs for text in texts]
 
 
