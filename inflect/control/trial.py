@@ -180,7 +180,9 @@ def _event_faults(event: Mapping[str, Any], path: str) -> list[Fault]:
         faults.append(Fault(f"{path}.value", "is required; null is a tombstone"))
     if not isinstance(event.get("key"), str | None):
         faults.append(Fault(f"{path}.key", "must be text or null"))
-    headers = event.get("headers") or {}
+    headers = event.get("headers")
+    if headers is None:
+        return faults
     if not isinstance(headers, dict) or not all(_is_header(value) for value in headers.values()):
         faults.append(Fault(f"{path}.headers", "must be an object of names to text or lists of text"))
     return faults
