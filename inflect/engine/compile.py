@@ -16,7 +16,7 @@ from py_mini_racer import JSEvalException, JSFunction, JSParseException, JSTimeo
 
 from inflect.engine.isolate import Isolate, IsolateLostError
 from inflect.engine.program import Program
-from inflect.engine.racer import open_racer
+from inflect.engine.racer import OpenRacer
 from inflect.engine.sandbox import SandboxError, run_in_sandbox
 from inflect.errors import Fault
 from inflect.model.processor import ProcessorKind, ProcessorVersion, content_hash
@@ -63,7 +63,7 @@ def compile_here(files: Mapping[str, str]) -> dict[str, Any]:
     """The same in this process; `versions` and `faults` as JSON."""
     codes: dict[str, str] = {}
     faults: list[Fault] = []
-    with open_racer() as racer:
+    with OpenRacer() as racer:
         racer.eval(resources.files("inflect.engine").joinpath("vendor/sucrase.js").read_text(encoding="utf-8"))
         transform: Any = racer.eval(_TRANSFORM)
         for path, source in sorted(files.items()):

@@ -18,7 +18,7 @@ import orjson
 from py_mini_racer import JSEvalException, JSFunction, JSTimeoutException
 
 from inflect.engine.program import Program
-from inflect.engine.racer import open_racer
+from inflect.engine.racer import OpenRacer
 from inflect.errors import Fault, RefusedError
 
 # How long V8 may take to notice that it was told to stop: its own long strokes (sort, fill) cannot be interrupted.
@@ -58,7 +58,7 @@ class Isolate:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._timeout_s = program.timeout_ms / 1000
-        self._opened = open_racer()
+        self._opened = OpenRacer()
         self._racer = self._opened.__enter__()
         self._racer.set_hard_memory_limit(program.memory_mb << 20)
         api: Any = self._racer.eval(_harness())

@@ -152,9 +152,12 @@ class Runner:
 
     def _calls(self, lines: Lines, first: int, end: int) -> list[tuple[int, int]]:
         """The ranges to run, last first: as few calls as the size of the input allows."""
+        sizes = lines.sizes()
+        if first < end and sum(sizes) <= CALL_BYTES:
+            return [(first, end)]
         ranges: list[tuple[int, int]] = []
         low, taken = first, 0
-        for index, size in enumerate(lines.sizes()[first:end], first):
+        for index, size in enumerate(sizes[first:end], first):
             if taken + size > CALL_BYTES and index > low:
                 ranges.append((low, index))
                 low, taken = index, 0
