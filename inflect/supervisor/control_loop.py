@@ -6,17 +6,18 @@ a hint; every few seconds everything is read afresh, also after each reconnect.
 
 import random
 import time
+from pathlib import Path
 from typing import Final
 
 from inflect import logs
 from inflect.control.sync import SyncResult, sync_directory
 from inflect.errors import ConflictError, InflectError, UnreachableError
-from inflect.settings import Settings
 from inflect.store import pipelines
 from inflect.store.database import Database
 from inflect.store.notifier import Listener
 from inflect.supervisor.desired import DesiredReader, Halt
 from inflect.supervisor.mailbox import Mailbox
+from inflect.supervisor.position import Position
 from inflect.supervisor.status_writer import StatusWriter
 from inflect.supervisor.watch import Fingerprint, fingerprint
 
@@ -35,12 +36,12 @@ class ReplacedError(ConflictError):
 class ControlLoop:
     """One turn at a time; `turn` never raises but when this supervisor has been replaced."""
 
-    def __init__(self, db: Database, listener: Listener, settings: Settings, mailbox: Mailbox) -> None:
+    def __init__(self, db: Database, listener: Listener, directory: Path, position: Position, mailbox: Mailbox) -> None:
         self._db = db
         self._listener = listener
-        self._directory = settings.processors
+        self._directory = directory
         self._mailbox = mailbox
-        self._reader = DesiredReader(db, settings.kafka)
+        self._reader = DesiredReader(db, position)
         self._writer = StatusWriter(db)
         self._recorded: dict[str, Halt] = {}
         self._seen: Fingerprint | None = None

@@ -8,14 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from inflect.errors import InflectError, UnreachableError
-from inflect.kafka.admin import Admin
 from inflect.model.revision import Revision
 from inflect.store import pipelines
 from inflect.store.database import Database
 from inflect.store.pipelines import DesiredPipeline
+from inflect.supervisor.position import Position
 from inflect.supervisor.reconcile import DesiredPool, Hold
-
-_START_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +40,11 @@ class Desired:
 
 
 class DesiredReader:
-    """Reads what should run, again and again."""
+    """Reads what should run, again and again; `position` sets a group's first offsets or says why that must wait."""
 
-    def __init__(self, db: Database, kafka: Mapping[str, str]) -> None:
+    def __init__(self, db: Database, position: Position) -> None:
         self._db = db
-        self._kafka = kafka
+        self._position = position
         self._revisions: dict[str, Revision] = {}
         self._positioned: dict[str, str] = {}
 
@@ -63,7 +61,7 @@ class DesiredReader:
         for row in rows:
             pool = self._pool(row)
             if pool.hold is None and self._needs_position(row.name):
-                hold = brokers_away or self._position(row.name)
+                hold = brokers_away or self._first_position(row.name)
                 brokers_away = hold if hold is not None and hold.state == "starting" else None
                 pool = DesiredPool(pool.revision, pool.workers, pool.restart_token, hold)
             yield row.name, pool
@@ -96,18 +94,12 @@ class DesiredReader:
         source = self._revisions[name].pipeline.source
         return source.start != "earliest" and self._positioned.get(name) != source.topic
 
-    def _position(self, name: str) -> Hold | None:
-        """Set the group's offsets where it has none; return why the pool must wait, None when it need not."""
+    def _first_position(self, name: str) -> Hold | None:
         pipeline = self._revisions[name].pipeline
-        try:
-            with Admin(self._kafka, timeout_s=_START_TIMEOUT_S) as admin:
-                admin.initialise_offsets(pipeline.group, pipeline.source.topic, pipeline.source.start)
-        except UnreachableError as error:
-            return Hold("starting", str(error))
-        except InflectError as error:
-            return Hold("failed", str(error))
-        self._positioned[name] = pipeline.source.topic
-        return None
+        hold = self._position(pipeline)
+        if hold is None:
+            self._positioned[name] = pipeline.source.topic
+        return hold
 
     def _forget_all_but(self, names: set[str]) -> None:
         for cache in (self._revisions, self._positioned):

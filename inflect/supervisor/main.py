@@ -7,6 +7,7 @@ them, and the store's thread ends last, with the final status.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Final
 
 from inflect import logs
@@ -17,6 +18,7 @@ from inflect.supervisor.companions import Companion, Companions
 from inflect.supervisor.desired import Desired
 from inflect.supervisor.local import LocalPools
 from inflect.supervisor.mailbox import Mailbox
+from inflect.supervisor.position import position_in_child
 from inflect.supervisor.process import PRELOAD, Target, start_forkserver
 from inflect.supervisor.reconcile import reconcile
 from inflect.supervisor.status import status_of, stopped_status
@@ -53,7 +55,7 @@ def serve(
         mailbox = Mailbox()
         life.callback(mailbox.close)
         signals = life.enter_context(StopSignals())
-        life.enter_context(StoreThread(settings, mailbox))
+        life.enter_context(StoreThread(settings, mailbox, partial(position_in_child, context, settings.kafka)))
         children = life.enter_context(Children(context))
         pools = LocalPools(children, worker, settings.kafka, settings.log_format, on_samples=mailbox.count)
         beside = Companions(children, companions, on_ready)

@@ -9,8 +9,8 @@ its end-of-file.
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Concatenate, Final
 
@@ -23,6 +23,7 @@ from inflect.supervisor.wire import Inbox, encode
 PRELOAD: Final = ("inflect.supervisor.preload",)
 _READ_BYTES: Final = 256 * 1024
 _REAP_S: Final = 1.0
+_starting = threading.Lock()
 
 Target = Callable[Concatenate[Connection, ...], None]
 
@@ -50,8 +51,7 @@ class Child:
         self._connection, theirs = context.Pipe(duplex=True)
         try:
             self._process = context.Process(name=name, target=_live, args=(target, theirs, *args))
-            with _main_left_out():
-                self._process.start()
+            start_quietly(self._process)
             self.pid: int = self._process.pid
             self._pidfd = _open_pidfd(self.pid)
         except BaseException:
@@ -130,18 +130,19 @@ class Child:
             self._pidfd = -1
 
 
-@contextmanager
-def _main_left_out() -> Iterator[None]:
-    """Keep a child from importing the program we are: it needs nothing of it, and that would cost seconds.
+def start_quietly(process: Any) -> None:
+    """Start a process without making it import the program we are: it needs nothing of it, and that costs seconds.
 
     `multiprocess.spawn` has every child run `sys.modules["__main__"]` again, whatever the forkserver has preloaded.
+    One thread at a time, because that entry is swapped meanwhile.
     """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+    with _starting:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            process.start()
+        finally:
+            sys.modules["__main__"] = main
 
 
 def _open_pidfd(pid: int) -> int:

@@ -19,6 +19,7 @@ from inflect.store.migrations import migrate
 from inflect.store.notifier import Listener
 from inflect.supervisor.control_loop import ControlLoop
 from inflect.supervisor.mailbox import Mailbox
+from inflect.supervisor.position import Position
 from inflect.supervisor.watch import DirectoryWatch
 
 TURN_S: Final = 0.5
@@ -31,9 +32,10 @@ _log = logs.get("supervisor")
 class StoreThread:
     """Runs while the block is entered; leaving it writes the last status, if the database answers in time."""
 
-    def __init__(self, settings: Settings, mailbox: Mailbox) -> None:
+    def __init__(self, settings: Settings, mailbox: Mailbox, position: Position) -> None:
         self._settings = settings
         self._mailbox = mailbox
+        self._position = position
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
 
     def __enter__(self) -> Self:
@@ -74,7 +76,7 @@ class StoreThread:
         return not self._mailbox.stop.is_set()
 
     def _serve(self, db: Database, listener: Listener) -> None:
-        loop = ControlLoop(db, listener, self._settings, self._mailbox)
+        loop = ControlLoop(db, listener, self._settings.processors, self._position, self._mailbox)
         self._mailbox.want_sync()
         with DirectoryWatch(self._settings.processors, self._mailbox.want_sync):
             while not self._mailbox.stop.is_set():

@@ -14,10 +14,12 @@ import psutil
 import psycopg
 import pytest
 
+from inflect.control.sync import sync_directory
 from inflect.embedded.postgres import PostgresServer
 from inflect.store import pipelines, workers
 from inflect.store.database import Database
 from inflect.store.pipelines import NewRevision
+from inflect.store.processors import current
 from tests.waiting import eventually
 
 COMMAND = [sys.executable, "-m", "tests.integration.supervisor.serving"]
@@ -266,6 +268,53 @@ def test_a_row_edited_into_nonsense_fails_alone(database: Database, database_url
     start()
     eventually(lambda: running(database, "clicks"))
     eventually(lambda: state(database, "orders") == "failed")
+
+
+FILTER = "filters/only-paid.js"
+
+
+def save_with_filter(db: Database, processors: Path) -> None:
+    """Put a filter into the directory and the database, and a pipeline that uses it."""
+    file = processors / FILTER
+    file.parent.mkdir()
+    file.write_text("module.exports = (event) => event.paid")
+    sync_directory(db, processors, author="test")
+    document = {
+        "name": "orders",
+        "source": {"topic": "in"},
+        "steps": [{"filter": "only-paid"}],
+        "target": {"topic": "out"},
+        "labels": {"mode": "obeys"},
+    }
+    pins = {FILTER: current(db)[FILTER].hash}
+    new = NewRevision("orders", None, document, pins, (FILTER,))
+    pipelines.save_revisions(db, [new], author="test", origin="cli")
+
+
+def test_a_changed_file_is_a_new_revision_told_to_the_same_process(
+    database: Database, start: Start, processors: Path
+) -> None:
+    save_with_filter(database, processors)
+    save(database, "clicks")
+    start()
+    orders, clicks = eventually(lambda: running(database, "orders")), eventually(lambda: running(database, "clicks"))
+    (processors / FILTER).write_text("module.exports = (event) => event.paid === true")
+    assert eventually(lambda: running(database, "orders", revision=2)) == orders
+    assert running(database, "clicks") == clicks
+    assert pipelines.get_revision(database, "orders", 2).author == "supervisor"
+
+
+def test_a_file_with_a_syntax_error_is_named_with_its_line_and_the_old_one_runs_on(
+    database: Database, start: Start, processors: Path
+) -> None:
+    save_with_filter(database, processors)
+    serving = start()
+    orders = eventually(lambda: running(database, "orders"))
+    (processors / FILTER).write_text("module.exports = (event) => {\n  return (\n}")
+    eventually(lambda: f"{FILTER}:3" in serving.text())
+    assert running(database, "orders", revision=1) == orders
+    (processors / FILTER).write_text("module.exports = () => true")
+    assert eventually(lambda: running(database, "orders", revision=2)) == orders
 
 
 def test_a_second_signal_ends_even_those_that_ignore_the_first(database: Database, start: Start) -> None:
