@@ -32,7 +32,8 @@ _TRANSFORM = """code => { try {
   return JSON.stringify({ code: sucrase.transform(code, { transforms: ['imports'], preserveDynamicImport: true,
     disableESTransforms: true, production: true }).code })
 } catch (error) {
-  return JSON.stringify({ message: String(error.message), line: error.loc?.line ?? null, column: error.loc?.column ?? null })
+  const { line = null, column = null } = error.loc ?? {}
+  return JSON.stringify({ message: String(error.message), line, column })
 } }"""
 _REQUIRE = re.compile(r"\brequire\(\s*(['\"])(\.{1,2}/[^'\"]*?)\1\s*\)")
 _SUCRASE_PREFIX = re.compile(r"^Error transforming [^:]*: | \(\d+:\d+\)$")
@@ -47,7 +48,7 @@ class Compiled:
 
 
 def compile_files(files: Mapping[str, str]) -> Compiled:
-    """Compile a whole directory, path to text. A file with a fault, or one that requires such a file, has no version."""
+    """Compile a whole directory, path to text. A file with a fault, or that requires such a file, has no version."""
     try:
         answer = run_in_sandbox(compile_here, dict(files), timeout_s=_TIMEOUT_S, memory_mb=_MEMORY_MB)
     except SandboxError as error:
@@ -104,7 +105,7 @@ def _check_json(path: str, source: str) -> str | Fault:
 
 
 def _syntax_fault(racer: MiniRacer, path: str, code: str) -> Fault | None:
-    """What V8 says of the code as a function's body; mini-racer tells the line in text and the column by underlining."""
+    """What V8 says of the code as a function's body: mini-racer tells the line in text, the column by underlining."""
     body = "//" + code[2:] if code.startswith("#!") else code
     try:
         racer.eval(f"{_UNRUN}{body}\n}})")

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import orjson
 
-from inflect.engine.isolate import FramingError, Isolate, IsolateLostError
+from inflect.engine.isolate import Isolate, IsolateLostError
 from inflect.engine.program import OUTPUT_CHARACTERS, Program
 
 SEPARATOR = "\x1e"
@@ -52,7 +52,7 @@ class Part:
 
 
 # Digits become zeros, so that two searches tell whether a batch holds long integers or large exponents.
-_ZEROS = bytes(48 if 48 <= byte <= 57 else 101 if byte == 69 else 0x65 if byte == 43 else byte for byte in range(256))
+_ZEROS = bytes.maketrans(b"0123456789E+", b"0000000000ee")
 _LONG_INTEGER = b"0" * 16
 _LARGE_EXPONENT = b"e000"
 
@@ -87,7 +87,7 @@ class Runner:
             self.stuck = True
 
     def run(self, lines: Lines, first: int, end: int, *, deadline: float, timed: bool = False) -> list[Part]:
-        """Settle events `first` to `end`, or a prefix when one halts, the output is large or `deadline` (monotonic) has passed.
+        """Settle `first` to `end`; only a prefix when one halts, output is large or `deadline` (monotonic) has passed.
 
         Raises FramingError when an event holds U+001E: nothing is settled then.
         """

@@ -202,7 +202,7 @@ class _Settlement:
             self._chain._sampler.add(*meta["ticks"])  # noqa: SLF001  two halves of one thing
         return halted
 
-    def _failure(
+    def _failure(  # noqa: PLR0913, PLR0917  the columns of one failure, as the engine lists them
         self, stage: Any, kind: Any, step: int, message: str, file: str | None, line: int | None, column: int | None
     ) -> Failure:
         name = self._pipeline.steps[step].name if step >= 0 else None

@@ -35,7 +35,7 @@ def headers_bytes(headers: Headers | None) -> int:
     return sum(len(name.encode()) + len(value or b"") + HEADER_OVERHEAD_BYTES for name, value in headers or ())
 
 
-def dead_letter(batch: Batch, index: int, failure: Failure, topic: str, limit_bytes: int, occasion: Occasion) -> Record:
+def dead_letter(batch: Batch, index: int, failure: Failure, topic: str, limit_bytes: int, occasion: Occasion) -> Record:  # noqa: PLR0913, PLR0917  one record has this many sources
     """The dead letter of event `index`; the value is left out where the topic could not hold it."""
     key, value = batch.keys[index], batch.values[index]
     original = tuple(batch.headers[index] or ())
@@ -69,7 +69,7 @@ def _error_headers(batch: Batch, index: int, failure: Failure, occasion: Occasio
     return tuple((f"inflect.error.{name}", _text(fact)) for name, fact in facts.items() if fact is not None)
 
 
-def filtered_record(batch: Batch, index: int, step: Step, topic: str, reason: str | None, revision: Revision) -> Record:
+def filtered_record(batch: Batch, index: int, step: Step, topic: str, reason: str | None, revision: Revision) -> Record:  # noqa: PLR0913, PLR0917  one record has this many sources
     """A filtered event as it was in the source, with who filtered it and why."""
     facts = {"pipeline": revision.pipeline.name, "revision": revision.number, "step": step.name, "reason": reason}
     added = tuple((f"inflect.filtered.{name}", _text(fact)) for name, fact in facts.items() if fact is not None)

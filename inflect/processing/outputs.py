@@ -41,7 +41,7 @@ def part_records(
     return tuple(_part_record(batch, index, text, changes, topic, decode) for text, changes in parts)
 
 
-def _part_record(
+def _part_record(  # noqa: PLR0913, PLR0917  one record has this many sources
     batch: Batch, index: int, text: str | None, changes: Any, topic: str, decode: Callable[[str], str | bytes] | None
 ) -> Record:
     value = text if text is None or decode is None else decode(text)

@@ -187,11 +187,11 @@ def _error(failure: Failure | None) -> dict[str, Any] | None:
 
 
 def _lost_result(pipeline: Pipeline, error: SandboxError) -> dict[str, Any]:
-    kind = "timeout" if "no answer" in str(error) else "memory"
+    failure = Failure("step", "timeout" if "no answer" in str(error) else "memory", str(error))
     skipped = [{"stage": "step", "step": s.name, "index": i, "status": "skipped"} for i, s in enumerate(pipeline.steps)]
     return {
-        "outcome": "failed", "stage": "step", "step": None, "index": None, "reason": None, "outputs": [], "trace": skipped,
-        "error": _error(Failure("step", "timeout" if kind == "timeout" else "memory", str(error))),
+        "outcome": "failed", "stage": "step", "step": None, "index": None, "reason": None, "outputs": [],
+        "trace": skipped, "error": _error(failure),
     }  # fmt: skip
 
 

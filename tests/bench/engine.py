@@ -14,7 +14,9 @@ ROUNDS = 40
 MODULES = {
     "transformations/lower.js": "module.exports = e => { e.email = e.email.toLowerCase(); return e }",
     "filters/paid.js": "module.exports = e => e.paid",
-    "transformations/total.js": "module.exports = e => { e.total = e.items.reduce((s, i) => s + i.price * i.qty, 0); return e }",
+    "transformations/total.js": (
+        "module.exports = e => { e.total = e.items.reduce((s, i) => s + i.price * i.qty, 0); return e }"
+    ),
     "transformations/upper.js": "module.exports = e => { e.country = e.country.toUpperCase(); e.ok = true; return e }",
 }
 

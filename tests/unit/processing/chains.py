@@ -22,7 +22,7 @@ def revision(
     modules: Mapping[str, str] | None = None,
     **changes: Any,
 ) -> Revision:
-    """A pipeline of transformations `t0`, `t1` …; code that starts with `filter:` is a filter. Failures are dead letters."""
+    """A pipeline of steps `t0`, `t1` …; code that starts with `filter:` is a filter. Failures are dead letters."""
     steps: list[Step] = []
     sources: dict[str, str] = dict(modules or {})
     entries: list[str] = []

@@ -8,7 +8,7 @@ from tests.unit.processing.chains import error, revision, settle
 
 COUNT = 10_000
 BAD = 6_123
-PASS = "module.exports = event => event"
+THROUGH = "module.exports = event => event"
 
 POISON = [
     ("for (;;) {}", "timeout", "filters/t1.js"),
@@ -31,7 +31,9 @@ POISON = [
 def test_a_poison_event_fails_alone_and_the_others_keep_their_order(code: str, kind: str, place: str | None) -> None:
     poison = f"filter:module.exports = event => {{\n  if (event.id !== {BAD}) return true\n  {code}\n}}"
     limits = Limits(timeout_ms=5000 if kind == "memory" else 300, memory_mb=64)
-    settled = settle(revision(PASS, poison, PASS, limits=limits), [b'{"id":%d}' % index for index in range(COUNT)])
+    settled = settle(
+        revision(THROUGH, poison, THROUGH, limits=limits), [b'{"id":%d}' % index for index in range(COUNT)]
+    )
 
     assert settled.count == COUNT
     assert settled.values == [f'{{"id":{index}}}' if index != BAD else "" for index in range(COUNT)]
@@ -59,7 +61,7 @@ def test_deep_nesting_is_data_unless_a_step_falls_over_it() -> None:
     events = [b'{"id":%d}' % index if index != BAD else deep for index in range(COUNT)]
     walk = "module.exports = e => { const w = v => Array.isArray(v) ? v.map(w) : v\n w(e.deep); return e }"
 
-    assert settle(revision(PASS), events).values[BAD] == deep.decode()
+    assert settle(revision(THROUGH), events).values[BAD] == deep.decode()
     found = error(settle(revision(walk), events), BAD)
     assert (found["step"], found["kind"]) == ("t0", "exception")
     assert "RangeError" in (found["message"] or "")

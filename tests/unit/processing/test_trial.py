@@ -1,5 +1,7 @@
 """The test page's result: the outcome with a trace, and what of an expectation it misses."""
 
+# ruff: noqa: E501  a step's JavaScript stays on the line of its test
+
 import pytest
 
 from inflect.errors import RefusedError
@@ -25,18 +27,32 @@ def test_results_tell_outcome_trace_and_outputs() -> None:
     )
     assert (delivered["outcome"], delivered["stage"], delivered["error"]) == ("delivered", None, None)
     assert delivered["outputs"] == [
-        {"value": {"id": 12345678901234567890, "items": [1], "seen": True}, "key": "k", "headers": {"h": ["1", "2"]}, "topic": "out"}
+        {
+            "value": {"id": 12345678901234567890, "items": [1], "seen": True},
+            "key": "k",
+            "headers": {"h": ["1", "2"]},
+            "topic": "out",
+        }
     ]
     first = delivered["trace"][0]
     assert (first["stage"], first["step"], first["index"], first["status"]) == ("step", "t0", 0, "ok")
     assert first["after"] == first["before"] | {"seen": True}
     assert first["logs"] == [{"level": "info", "text": "saw 12345678901234567890n"}]
 
-    assert (filtered["outcome"], filtered["stage"], filtered["step"], filtered["index"]) == ("filtered", "step", "t1", 1)
+    assert (filtered["outcome"], filtered["stage"], filtered["step"], filtered["index"]) == (
+        "filtered",
+        "step",
+        "t1",
+        1,
+    )
     assert [entry["status"] for entry in filtered["trace"]] == ["ok", "filtered"]
 
     assert (failed["outcome"], failed["step"]) == ("failed", "t1")
-    assert (failed["error"]["file"], failed["error"]["line"], failed["error"]["source_line"]) == ("filters/t1.js", 4, "return e.items.length > 0")
+    assert (failed["error"]["file"], failed["error"]["line"], failed["error"]["source_line"]) == (
+        "filters/t1.js",
+        4,
+        "return e.items.length > 0",
+    )
 
     assert (undecoded["stage"], [entry["status"] for entry in undecoded["trace"]]) == ("decode", ["skipped", "skipped"])
     assert (endless["error"]["kind"], endless["error"]["file"]) == ("timeout", "filters/t1.js")
@@ -49,7 +65,10 @@ def test_processors_that_cannot_be_loaded_are_refused() -> None:
 
 def test_expectations_that_hold_miss_nothing_and_others_are_told() -> None:
     (result,) = try_events(revision(*STEPS), [TrialEvent(b'{"id":1,"items":[1]}')])
-    assert check_expectation(result, {"outcome": "delivered", "event": {"id": 1, "items": [1], "seen": True}, "key": "k"}) == []
+    assert (
+        check_expectation(result, {"outcome": "delivered", "event": {"id": 1, "items": [1], "seen": True}, "key": "k"})
+        == []
+    )
     assert check_expectation(result, {"outcome": "filtered", "step": "t1"}) == [
         'outcome: expected "filtered", was "delivered"',
         'step: expected "t1", was null',
