@@ -34,7 +34,10 @@ _BAD_FRAMING = 0
 
 
 class IsolateLostError(Exception):
-    """The isolate can run nothing more. `event` and `step` are where it was; `kind` is memory or timeout."""
+    """The isolate can run nothing more. `event` and `step` are where it was; `kind` is memory or timeout.
+
+    `finished`: all events had been run; not `started`: none of them, the isolate was lost to an earlier run.
+    """
 
     def __init__(self, kind: str, event: int, step: int, *, finished: bool) -> None:
         super().__init__(f"isolate lost: {kind} at event {event}, step {step}")
@@ -42,6 +45,7 @@ class IsolateLostError(Exception):
         self.event = event
         self.step = step
         self.finished = finished
+        self.started = True
 
 
 class FramingError(Exception):
@@ -99,7 +103,7 @@ class Isolate:
         self._progress[0] = 0
         flags = (_DELICATE if delicate else 0) | (_TIMED if timed else 0)
         if self._program.promises:
-            self._await_idle(self._timeout_s)
+            self._await_start()
         reply = self._call("run", text, count, flags, columns)
         while reply == _WAITS and isinstance(reply, int):
             self._await_idle(self._timeout_s)
@@ -136,6 +140,14 @@ class Isolate:
                 name, arguments = "interrupted", (0,)
             if self._racer.was_hard_memory_limit_reached():
                 raise self._lost("memory")
+
+    def _await_start(self) -> None:
+        """A loop that an earlier batch left behind is not the fault of this one."""
+        try:
+            self._await_idle(self._timeout_s)
+        except IsolateLostError as lost:
+            lost.started = False
+            raise
 
     def _await_idle(self, patience_s: float) -> None:
         try:

@@ -102,6 +102,9 @@ class Runner:
                 part = self._run_range(lines, low, high, timed=timed)
             except IsolateLostError as lost:
                 self.close()
+                if not lost.started:
+                    ranges.append((low, high))
+                    continue
                 if high - low == 1:
                     part = self._convict(low, lost)
                 else:

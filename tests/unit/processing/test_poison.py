@@ -4,7 +4,7 @@ import pytest
 
 from inflect.model.event import Counts
 from inflect.model.pipeline import Limits
-from tests.unit.processing.chains import error, revision, settle
+from tests.unit.processing.chains import NOW, batch, chain, error, revision, settle
 
 COUNT = 10_000
 BAD = 6_123
@@ -92,3 +92,11 @@ def test_an_endless_to_json_is_a_failure_to_encode() -> None:
     code = "module.exports = e => ({ toJSON() { for (;;) {} } })"
     settled = settle(revision(code, limits=Limits(timeout_ms=100)), [b"{}"])
     assert (error(settled, 0)["stage"], error(settled, 0)["kind"]) == ("encode", "timeout")
+
+
+def test_a_loop_left_behind_by_one_batch_convicts_nobody_in_the_next() -> None:
+    code = "module.exports = e => { if (e === 1) (async () => { for (;;) await null })(); return e }"
+    with chain(revision(code)) as opened:
+        assert opened.settle(batch([b"1"]), now=NOW).counts == {0: Counts(1, 1)}
+        assert opened.settle(batch([b"2"]), now=NOW).counts == {0: Counts(1, 1)}
+        assert not opened.needs_replacement
