@@ -194,7 +194,8 @@ class LocalPools:
                 if message.samples:
                     self._on_samples((name, str(slot)), message.samples)
             case Halted():
-                pool.halt = Halt(worker.revision.number, message.reason, time.monotonic())
+                halt = Halt(worker.revision.number, message.reason, time.monotonic())
+                pool.halt = pool.halt or halt  # the first stands: the store may be taking it over just now
             case Quarantined():
                 pool.quarantine = message
             case _:

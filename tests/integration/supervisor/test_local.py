@@ -114,6 +114,13 @@ def test_a_halt_stops_the_pool_until_the_store_has_it_and_somebody_resumes(bench
     bench.until(lambda: sum(pool(bench, "orders").lives.values()) > sum(lives.values()))
 
 
+def test_the_first_halt_stands_until_the_store_has_it_however_many_workers_halt(bench: Bench) -> None:
+    bench.want(revision("orders", mode="halts"), workers=4)
+    first = bench.until(lambda: bench.pools.pools.get("orders") and pool(bench, "orders").halt)
+    bench.until(lambda: not pool(bench, "orders").workers)
+    assert pool(bench, "orders").halt is first
+
+
 def test_a_quarantined_revision_rests_until_the_next_one(bench: Bench) -> None:
     bench.want(revision("orders", 1, mode="cannot-run"))
     bench.until(lambda: bench.pools.pools.get("orders") and pool(bench, "orders").quarantine)

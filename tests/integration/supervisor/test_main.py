@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,8 @@ def start(database_url: str, processors: Path, tmp_path: Path) -> Iterator[Calla
         sys.stderr.write(serving.text())  # shown by pytest when the test fails
         if serving.process.poll() is None:
             for process in serving.tree():
-                process.kill()
+                with suppress(psutil.NoSuchProcess):  # it ended meanwhile
+                    process.kill()
         serving.process.wait()
 
 
