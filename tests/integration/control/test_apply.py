@@ -10,10 +10,11 @@ from inflect.control.apply import Plan, apply, plan
 from inflect.control.show import show, show_all
 from inflect.embedded.kafka import KafkaServer
 from inflect.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
-from inflect.kafka.admin import Admin, NewTopicSpec
+from inflect.kafka.admin import Admin, NewTopicSpec, TopicInfo
 from inflect.model.processor import ProcessorVersion, content_hash
 from inflect.store import audit, pipelines, processors
 from inflect.store.database import Database
+from tests.waiting import eventually
 
 Documents = Callable[..., dict[str, Any]]
 
@@ -28,6 +29,7 @@ def admin(kafka: KafkaServer) -> Iterator[Admin]:
 def topic(admin: Admin, topic_name: Callable[[str], str]) -> str:
     name = topic_name("orders")
     admin.create_topics([NewTopicSpec(name, 3)])
+    eventually(lambda: all_there(admin, name), why="brokers learn of new topics a moment later")
     return name
 
 
@@ -56,6 +58,12 @@ def do(db: Database, admin: Admin, *documents: dict[str, Any], prune: bool = Fal
     return apply(db, admin, documents, author="t", origin="cli", prune=prune)
 
 
+def all_there(admin: Admin, *names: str) -> dict[str, TopicInfo]:
+    """Return the topics once all of them are known to the broker that answers, before that nothing."""
+    found = admin.describe(names)
+    return found if len(found) == len(names) else {}
+
+
 def actions(plan: Plan) -> dict[str, str]:
     return {change.name: change.action for change in plan.changes}
 
@@ -73,8 +81,9 @@ def test_a_pipeline_is_created_with_its_topics_and_pins(database: Database, admi
     done = do(database, admin, wanted)
     assert actions(done) == {"p": "created"}
     assert done.changes[0].revision == 1
-    topics = admin.topics()
-    assert [topics[name].partitions for name in (wanted["target"]["topic"], "dlq-p", "unpaid-p")] == [2, 3, 3]
+    made = (wanted["target"]["topic"], "dlq-p", "unpaid-p")
+    topics = eventually(lambda: all_there(admin, *made), why="brokers learn of new topics a moment later")
+    assert [topics[name].partitions for name in made] == [2, 3, 3]
     assert admin.topic_configs([wanted["target"]["topic"]])[wanted["target"]["topic"]]["retention.ms"] == "60000"
     stored = pipelines.get_revision(database, "p", 1)
     assert set(stored.pins) == {"filters/paid.js", "lib/a.js"}
@@ -88,6 +97,7 @@ def test_a_dead_letter_topic_takes_the_largest_event_with_its_headers(
 ) -> None:
     dead = f"{topic}-dlq"
     do(database, admin, document(dead_letter=dead))
+    eventually(lambda: all_there(admin, dead), why="brokers learn of new topics a moment later")
     limits = admin.max_record_bytes([topic, dead])
     assert limits[dead] > limits[topic]
 
@@ -149,7 +159,7 @@ def test_a_pipeline_may_read_what_another_one_of_the_set_creates(
     between = first["target"]["topic"]
     second = document("second", source={"topic": between}, target={"topic": f"{between}-end", "create": {}})
     do(database, admin, second, first)
-    assert admin.topics()[f"{between}-end"].partitions == 2
+    assert eventually(lambda: all_there(admin, f"{between}-end"))[f"{between}-end"].partitions == 2
 
 
 def test_prune_deletes_what_is_not_in_the_set(database: Database, admin: Admin, document: Documents) -> None:
