@@ -10,11 +10,13 @@ from starlette.responses import PlainTextResponse, Response
 
 from inflect import metrics
 from inflect.errors import InflectError
+from inflect.kafka.admin import Admin
 from inflect.store import figures
 from inflect.web.api import answer
 from inflect.web.frame import House, house
 
 _BROKER_KEPT_S = 5.0
+_PROBE_S = 2.0
 
 
 class BrokerCheck:
@@ -35,7 +37,7 @@ class BrokerCheck:
 
     def _ask(self, here: House) -> str:
         try:
-            with here.admin() as admin:
+            with Admin(here.settings.kafka, timeout_s=_PROBE_S) as admin:
                 admin.cluster()
         except InflectError as error:
             return str(error)

@@ -13,7 +13,6 @@ from inflect.errors import UnreachableError
 from inflect.model.event import Counts, StepCounts
 from inflect.settings import Settings
 from inflect.store.audit import AuditRow
-from inflect.store.database import Database
 from inflect.store.pipelines import PipelineRow
 from inflect.store.workers import ProgressRow, WorkerRow
 from inflect.web.app import application
@@ -153,5 +152,5 @@ def served(look: Any = reading, *, address: str = "127.0.0.1:8080", no_auth: str
     hub = Hub()
     settings = Settings(http_address=address, no_auth=no_auth, kafka={"bootstrap.servers": "127.0.0.1:1"})
     with Pulse(look, draw, hub) as pulse:
-        app = application(House(settings, cast("Database", NoDatabase()), pulse, hub))
+        app = application(House(settings, cast("Any", NoDatabase()), pulse, hub))
         yield Client(app)
