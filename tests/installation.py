@@ -32,6 +32,7 @@ class Installation:
         self.log = directory / "serve.log"
         self.address = ""
         self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
         self.environment = {
             **os.environ,
             "INFLECT_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
@@ -47,7 +48,10 @@ class Installation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        try:
+            self.stop()
+        finally:
+            self._forget()
 
     @property
     def pid(self) -> int:
@@ -68,7 +72,8 @@ class Installation:
                 text=True,
             )
         lines: list[str] = []
-        threading.Thread(target=self._read_lines, args=(self._process, lines), daemon=True).start()
+        self._reader = threading.Thread(target=self._read_lines, args=(self._process, lines), daemon=True)
+        self._reader.start()
         eventually(lambda: self._announced(lines), within_s=READY_WITHIN_S, why="inflect serve says it is ready")
 
     def stop(self) -> int:
@@ -83,6 +88,7 @@ class Installation:
         family = psutil.Process(self._process.pid).children(recursive=True)
         self._process.kill()
         self._process.wait(10)
+        self._forget()
         _gone, alive = psutil.wait_procs(family, timeout=15)
         assert not alive, f"orphans: {alive}"
 
@@ -133,7 +139,16 @@ class Installation:
 
     def _read_lines(self, process: subprocess.Popen[str], lines: list[str]) -> None:
         assert process.stdout is not None
-        lines.extend(process.stdout)
+        with process.stdout:
+            lines.extend(process.stdout)
+
+    def _forget(self) -> None:
+        """End the process if it still lives, and the thread that reads what it prints."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+        if self._reader is not None:
+            self._reader.join(15)
 
     def _announced(self, lines: list[str]) -> bool:
         assert self._process is not None

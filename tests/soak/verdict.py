@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from inflect.kafka.admin import Admin
 from tests.soak import reference
@@ -55,10 +55,14 @@ def committed_records(bootstrap_servers: str, topic: str) -> Iterator[Any]:
 
 def _until_end(consumer: Consumer) -> Iterator[Any]:
     while True:
-        for message in consumer.consume(10_000, 1.0):
-            if message.error() is not None:
+        for message in consumer.consume(10_000, 0.1):
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:
                 return
-            yield message
+            else:
+                raise KafkaException(error)
 
 
 def judge(bootstrap_servers: str, topics: Mapping[str, str], events: int) -> Verdict:
