@@ -8,7 +8,6 @@ copy, the shared pages.
 import gc
 
 import orjson  # noqa: F401  preloaded
-import structlog  # noqa: F401  preloaded
 
 import inflect.worker.main  # noqa: F401  preloaded, with confluent_kafka and py_mini_racer behind their doors
 
