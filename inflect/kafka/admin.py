@@ -3,17 +3,17 @@
 Short calls with a bound on their time, for the control plane and for a worker's start; never used between two events.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from time import monotonic
+from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -29,9 +29,12 @@ from confluent_kafka.cimpl import NewTopic
 from inflect.errors import InflectError, NotFoundError, UnreachableError
 from inflect.kafka.config import admin_config
 from inflect.kafka.metadata import read_metadata
+from inflect.kafka.patience import patiently
 from inflect.kafka.records import batch_of
 from inflect.model.event import Batch
 from inflect.model.status import PartitionProgress
+
+T = TypeVar("T")
 
 TIMEOUT_S = 10.0
 
@@ -41,14 +44,6 @@ _AWAY = {
     KafkaError._TIMED_OUT,  # noqa: SLF001  the same
     KafkaError._RESOLVE,  # noqa: SLF001  the same
     KafkaError.REQUEST_TIMED_OUT,
-}
-
-_BEING_CHOSEN = {
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.NOT_COORDINATOR,
 }
 
 
@@ -169,17 +164,12 @@ class Admin:
 
     def committed(self, group: str, topic: str) -> dict[int, PartitionProgress]:
         """Committed progress per partition of `topic`; a partition without a committed offset is absent."""
-        request = [ConsumerGroupTopicPartitions(group)]
-        result = self._of_group(
-            lambda: self._client.list_consumer_group_offsets(
-                request, request_timeout=self._timeout_s, require_stable=True
-            ),
-            f"offsets of {group}",
-        )
-        partitions = result.topic_partitions if result is not None else []
-        return {
-            p.partition: read_metadata(p.offset, p.metadata) for p in partitions if p.topic == topic and p.offset >= 0
-        }
+        info = self.describe([topic]).get(topic)
+        wanted = [TopicPartition(topic, p) for p in range(info.partitions)] if info else []
+        with self._group(group) as consumer:
+            ask = partial(consumer.committed, wanted, timeout=self._timeout_s)
+            found = patiently(ask, self._timeout_s) if wanted else []
+        return {p.partition: read_metadata(p.offset, p.metadata) for p in found if p.offset >= 0}
 
     def ends(self, topic: str) -> dict[int, int]:
         """Last stable end of every partition: the offset after the last one a read_committed reader can pass."""
@@ -193,8 +183,7 @@ class Admin:
         """Commit where a group begins, when it never committed anything for `topic`.
 
         `start` is `latest` or a time (RFC 3339). Done once by the control plane while no worker runs, so that a
-        worker that
-        finds no offset knows: this partition is new, begin at its first event.
+        worker that finds no offset knows: this partition is new, begin at its first event.
         """
         if start == "earliest" or self.committed(group, topic):
             return
@@ -205,15 +194,20 @@ class Admin:
             found = self._offsets(topic, OffsetSpec.for_timestamp(moment_ms))
             offsets = {p: o if o >= 0 else ends[p] for p, o in found.items()}
         wanted = [TopicPartition(topic, p, o) for p, o in offsets.items()]
-        request = [ConsumerGroupTopicPartitions(group, wanted)]
-        self._of_group(lambda: self._client.alter_consumer_group_offsets(request), f"first offsets of {group}")
+        with self._group(group) as consumer:
+            patiently(partial(consumer.commit, offsets=wanted, asynchronous=False), self._timeout_s)
 
     def delete_group(self, group: str) -> None:
         """Forget a group's offsets; a group that does not exist is fine."""
-        self._of_group(
-            lambda: self._client.delete_consumer_groups([group], request_timeout=self._timeout_s),
-            f"delete group {group}",
-        )
+
+        def ask() -> None:
+            self._client.delete_consumer_groups([group], request_timeout=self._timeout_s)[group].result()
+
+        try:
+            patiently(ask, self._timeout_s)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+                raise translated(error, f"delete group {group}") from error
 
     def sample(self, topic: str, count: int) -> Batch:
         """The newest committed events of `topic`, at most `count`, oldest first; fewer when the topic holds fewer."""
@@ -222,8 +216,17 @@ class Admin:
         return _newest(topic, self._read(topic, wanted, ends), count)
 
     def _read(self, topic: str, wanted: dict[int, int], ends: dict[int, int]) -> list[Any]:
+        with self._group("inflect-sample") as consumer:
+            consumer.assign([TopicPartition(topic, p, o) for p, o in wanted.items()])
+            return _until_ends(consumer, set(wanted), ends, self._timeout_s)
+
+    @contextmanager
+    def _group(self, group: str) -> Iterator[Consumer]:
+        """A consumer that never joins its group. librdkafka's administrative calls for a group's offsets are avoided:
+        they end the process where the coordinator has moved (rd_kafka_handle_OffsetFetch without a group, 2.16.0).
+        """
         config = admin_config(self._kafka) | {
-            "group.id": "inflect-sample",
+            "group.id": group,
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
@@ -232,8 +235,9 @@ class Admin:
         }
         consumer = Consumer(config)
         try:
-            consumer.assign([TopicPartition(topic, p, o) for p, o in wanted.items()])
-            return _until_ends(consumer, set(wanted), ends, self._timeout_s)
+            yield consumer
+        except KafkaException as error:
+            raise translated(error, f"offsets of {group}") from error
         finally:
             consumer.close()
 
@@ -242,27 +246,20 @@ class Admin:
         if info is None:
             raise NotFoundError(f"topic {topic!r} does not exist")
         request = {TopicPartition(topic, p): spec for p in range(info.partitions)}
-        answers = self._answers(
-            lambda: self._client.list_offsets(
+
+        def ask() -> dict[int, int]:
+            futures = self._client.list_offsets(
                 request, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=self._timeout_s
             )
-        )
-        return {tp.partition: self._wait(f, f"offsets of {topic}").offset for tp, f in answers.items()}
+            return {tp.partition: future.result().offset for tp, future in futures.items()}
 
-    def _of_group(self, ask: Callable[[], dict[Any, Future[Any]]], what: str) -> Any:
-        """The answer about one group, or None for a group that is not there."""
-        return self._existing(next(iter(self._answers(ask).values())), what)
+        return self._patiently(ask, f"offsets of {topic}")
 
-    def _answers(self, ask: Callable[[], dict[Any, Future[Any]]]) -> dict[Any, Future[Any]]:
-        """Settled futures; while a coordinator or leader is being chosen, the question is asked again."""
-        deadline = monotonic() + self._timeout_s
-        while True:
-            futures = ask()
-            errors = [future.exception() for future in futures.values()]
-            busy = any(isinstance(e, KafkaException) and e.args[0].code() in _BEING_CHOSEN for e in errors)
-            if not busy or monotonic() > deadline:
-                return futures
-            self._client.poll(0.1)
+    def _patiently(self, ask: Callable[[], T], what: str) -> T:
+        try:
+            return patiently(ask, self._timeout_s)
+        except KafkaException as error:
+            raise translated(error, what) from error
 
     def _wait(self, future: Future[Any], what: str) -> Any:
         try:

@@ -10,6 +10,7 @@ librdkafka's INTRODUCTION.md, KIP-429 (cooperative rebalancing), KIP-447 (exactl
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic, time
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +20,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, Consumer, KafkaErr
 from inflect.errors import InflectError
 from inflect.kafka.config import consumer_config
 from inflect.kafka.metadata import read_metadata, write_metadata
+from inflect.kafka.patience import patiently
 from inflect.kafka.records import batch_of
 from inflect.model.event import Batch, Counts
 from inflect.model.status import PartitionProgress
@@ -136,7 +138,7 @@ class SourceConsumer:
         if not held:
             return
         try:
-            committed = self._consumer.committed(held, timeout=COMMITTED_TIMEOUT_S)
+            committed = self._committed(held)
         except KafkaException as error:
             raise ConsumerLostError(f"cannot read committed offsets: {error.args[0].str()}") from error
         self._remember(committed)
@@ -197,10 +199,15 @@ class SourceConsumer:
         metadata: bytes = self._consumer.consumer_group_metadata()
         return metadata if generation_of(metadata) >= 0 else None
 
+    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Ask Kafka; answers wait for transactions that are still pending for these offsets."""
+        ask = partial(self._consumer.committed, partitions, timeout=COMMITTED_TIMEOUT_S)
+        return patiently(ask, COMMITTED_TIMEOUT_S)
+
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # An exception out of a callback would destroy events already fetched: keep it and raise it from `fetch`.
         try:
-            committed = consumer.committed(partitions, timeout=COMMITTED_TIMEOUT_S) if partitions else []
+            committed = self._committed(partitions) if partitions else []
             self._remember(committed)
             starts = [
                 TopicPartition(self.topic, p.partition, self._start(self.progress[p.partition])) for p in committed
