@@ -5,15 +5,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.integration.web.house import Web, report, save
 
-PATHS = (
-    "/",
-    "/pipelines/orders-clean",
-    "/pipelines/orders-clean/history",
-    "/processors",
-    "/topics",
-    "/audit",
-    "/settings",
-)
+PIPELINE = "/pipelines/orders-clean"
+PATHS = ("/", PIPELINE, f"{PIPELINE}/history", f"{PIPELINE}/delete", "/processors", "/topics", "/audit", "/settings")
 
 # Contrast of every visible text against the nearest background that is painted (WCAG 2.2, 1.4.3).
 FAINT = """() => {
@@ -49,8 +42,9 @@ def full(web: Web) -> None:
     """A database with something on every page."""
     save(web.db)
     save(web.db, expected=1, description="a long description " * 8)
-    save(web.db, "a-pipeline-with-a-very-long-name-that-goes-on-and-on-until-the-end")
+    save(web.db, "a-pipeline-with-a-name-that-is-as-long-as-a-name-may-ever-be-63")
     report(web.db, consumed=123_456, lag=5)
+    web.refresh()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -93,10 +87,12 @@ def test_the_theme_follows_the_system_until_somebody_chooses(web: Web, chromium:
 
 def test_pages_can_be_used_by_keyboard(web: Web, page: Page) -> None:
     save(web.db)
+    web.refresh()
     page.goto(web.url)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
     page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_be_visible()
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
     page.keyboard.press("/")

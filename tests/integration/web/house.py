@@ -45,10 +45,10 @@ def settings_for(database_url: str, kafka: Mapping[str, str] | None = None, port
 
 
 @contextmanager
-def served(settings: Settings, db: Database) -> Iterator[Web]:
-    """Serve until left, on a free port."""
+def served(settings: Settings, db: Database, port: int = 0) -> Iterator[Web]:
+    """Serve until left, on a free port or the given one."""
     with (
-        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_server(("127.0.0.1", port)) as listener,
         opened(settings) as here,
         _serving(application(here), here.hub, listener),
     ):
