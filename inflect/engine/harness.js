@@ -24,6 +24,8 @@
   const isWellFormed = Function.prototype.call.bind(String.prototype.isWellFormed)
   const sliceText = Function.prototype.call.bind(String.prototype.slice)
   const splitText = Function.prototype.call.bind(String.prototype.split)
+  const findText = Function.prototype.call.bind(String.prototype.indexOf)
+  const codeAt = Function.prototype.call.bind(String.prototype.charCodeAt)
   const joinList = Function.prototype.call.bind(Array.prototype.join)
   const testPattern = Function.prototype.call.bind(RegExp.prototype.test)
   const sourceOf = Function.prototype.call.bind(Function.prototype.toString)
@@ -34,6 +36,7 @@
   const LOG_CHARACTERS = 2000
   const LOG_LINES = 100
   const DIGITS = 4096 // longer integers are refused: reading them takes quadratic time
+  const DEPTH = 1000 // where widely used JSON readers give up: deeper is poison for whoever consumes it
   const ASYNC_SLICE_MS = 100
   // 16 digits in a row may be past 2^53; an exponent of three digits may be past what a double holds
   const DELICATE = /\d{16}|(?:^|[:,[\s])-?\d[\d.]*[eE]\+?\d{3}/
@@ -150,10 +153,34 @@
 
   const decode = line => delicate && testPattern(DELICATE, line) ? parse(line, exactNumber) : parse(line)
 
+  // Whether JSON text opens so many objects and arrays that it may be too deep: a native search, a hop for each.
+  function opensOften(text) {
+    let opened = 0
+    for (const bracket of ['{', '[']) {
+      for (let at = findText(text, bracket); at >= 0 && opened <= DEPTH; at = findText(text, bracket, at + 1)) opened++
+    }
+    return opened > DEPTH
+  }
+
+  function isTooDeep(text) {
+    let depth = 0
+    for (let at = 0; at < text.length; at++) {
+      const code = codeAt(text, at)
+      if (code === 0x22) {
+        while (codeAt(text, ++at) !== 0x22) if (codeAt(text, at) === 0x5c) at++
+      } else if (code === 0x7b || code === 0x5b) {
+        if (++depth > DEPTH) return true
+      } else if (code === 0x7d || code === 0x5d) depth--
+    }
+    return false
+  }
+
   const encoders = {
     json(value) {
       const text = stringify(value)
       if (text === undefined) throw new TypeError(`the result is ${typeName(value)}, which JSON cannot hold`)
+      if (text.length > 2 * DEPTH && opensOften(text) && isTooDeep(text))
+        throw new RangeError(`the result is nested deeper than ${DEPTH} levels, which readers of JSON refuse`)
       return text
     },
     // one JSON string an event, decoded in Python

@@ -56,16 +56,32 @@ def test_ten_megabytes_of_output_are_refused_by_the_topic_s_limit() -> None:
     assert "10,000,1" in (found["message"] or "")
 
 
-def test_deep_nesting_is_data_unless_a_step_falls_over_it() -> None:
+def test_deep_nesting_fails_where_a_step_falls_over_it_or_where_it_would_leave() -> None:
     deep = b'{"id":%d,"deep":' % BAD + b"[" * 100_000 + b"]" * 100_000 + b"}"
     events = [b'{"id":%d}' % index if index != BAD else deep for index in range(COUNT)]
     walk = "module.exports = e => { const w = v => Array.isArray(v) ? v.map(w) : v\n w(e.deep); return e }"
 
-    assert settle(revision(THROUGH), events).values[BAD] == deep.decode()
+    found = error(settle(revision(THROUGH), events), BAD)
+    assert (found["stage"], found["kind"]) == ("encode", "exception")
+    assert "nested deeper than 1000 levels" in (found["message"] or "")
     found = error(settle(revision(walk), events), BAD)
     assert (found["step"], found["kind"]) == ("t0", "exception")
     assert "RangeError" in (found["message"] or "")
     assert (found["location"] or "").startswith("transformations/t0.js:1:")
+    assert settle(revision("module.exports = e => ({ id: e.id })"), events).values[BAD] == f'{{"id":{BAD}}}'
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"[" * 999 + b"1" + b"]" * 999,
+        b"[" + b'[{"a":"]]"}],' * 2000 + b"1]",
+        b'{"text":"' + b'[{\\"' * 2000 + b'\\\\","n":[]}',
+    ],
+    ids=["999 levels", "wide", "brackets in text"],
+)
+def test_what_is_not_deep_is_delivered_however_many_brackets_it_holds(event: bytes) -> None:
+    assert settle(revision(THROUGH), [event]).values == [event.decode()]
 
 
 def test_many_slow_events_are_not_mistaken_for_one_that_does_not_end() -> None:
