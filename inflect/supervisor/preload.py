@@ -10,6 +10,8 @@ import gc
 import orjson  # noqa: F401  preloaded
 
 import inflect.worker.main  # noqa: F401  preloaded, with confluent_kafka and py_mini_racer behind their doors
+from inflect.engine.preload import preload
 
+preload()
 gc.collect()
 gc.freeze()
