@@ -74,7 +74,11 @@ class Installation:
         lines: list[str] = []
         self._reader = threading.Thread(target=self._read_lines, args=(self._process, lines), daemon=True)
         self._reader.start()
-        eventually(lambda: self._announced(lines), within_s=READY_WITHIN_S, why="inflect serve says it is ready")
+        try:
+            eventually(lambda: self._announced(lines), within_s=READY_WITHIN_S, why="inflect serve says it is ready")
+        except BaseException:
+            self.kill()
+            raise
 
     def stop(self) -> int:
         """SIGTERM, as systemd does; the exit code."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -37,6 +38,7 @@ from inflect.model.status import PartitionProgress
 T = TypeVar("T")
 
 TIMEOUT_S = 10.0
+_PAUSE_S = 0.05
 
 _AWAY = {
     KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001  librdkafka's local error codes begin with an underscore
@@ -148,7 +150,7 @@ class Admin:
         return {name: int(config["max.message.bytes"]) for name, config in self.topic_configs(names).items()}
 
     def create_topics(self, specs: Sequence[NewTopicSpec]) -> None:
-        """Create the topics; one that exists already is left as it is."""
+        """Create the topics and return when the brokers know them; one that exists already is left as it is."""
         if not specs:
             return
         topics = [
@@ -161,6 +163,15 @@ class Admin:
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise translated(error, f"create topic {name}") from error
+        self._wait_until_known([spec.name for spec in specs])
+
+    def _wait_until_known(self, names: Sequence[str]) -> None:
+        """A broker answers a creation before it shows the topic in its metadata; who asks next must find it."""
+        deadline = monotonic() + self._timeout_s
+        while len(self.describe(names)) < len(set(names)):
+            if monotonic() > deadline:
+                raise UnreachableError(f"Kafka created {', '.join(names)} but does not show it; try again in a moment")
+            sleep(_PAUSE_S)
 
     def committed(self, group: str, topic: str) -> dict[int, PartitionProgress]:
         """Committed progress per partition of `topic`; a partition without a committed offset is absent."""

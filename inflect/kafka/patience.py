@@ -1,6 +1,6 @@
 """Asking again while a leader or coordinator is being chosen.
 
-A topic or group just made, a broker just started: the first answers may be "not me", which says nothing of the question.
+A topic or group just made, a broker just started: the first answers may be "not me", which is no answer.
 """
 
 import time
