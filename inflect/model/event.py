@@ -50,7 +50,10 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why one event could not be delivered. `step` is the step's name, None outside the steps; `path` where a schema was broken."""
+    """Why one event could not be delivered.
+
+    `step` is the step's name, None outside the steps; `path` is where a schema was broken.
+    """
 
     stage: Stage
     kind: FailureKind

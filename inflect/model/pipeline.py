@@ -138,7 +138,7 @@ class Pipeline:
         return f"inflect-{self.name}"
 
     def transactional_id(self, slot: int) -> str:
-        """The transactional id of one worker; stable per slot, so that a successor ends what a dead worker left open."""
+        """The transactional id of one worker; stable per slot: a successor ends what a dead worker left open."""
         return f"inflect-{self.name}-{slot}"
 
     @property

@@ -14,7 +14,8 @@ from inflect.model.pipeline import Pipeline
 class Revision:
     """One immutable state of a pipeline.
 
-    `modules` maps the path of every processor file the steps reach (with its ending, `filters/only-paid.js`) to its CommonJS code.
+    `modules` maps the path of every processor file the steps reach (with its ending, `filters/only-paid.js`) to its
+    CommonJS code.
     `entries` holds, per step in order, the key into `modules` that the step runs.
     """
 

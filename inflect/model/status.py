@@ -28,11 +28,12 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class PartitionProgress:
-    """Where one source partition stands after the last committed transaction; absolute figures, read back from Kafka on assignment.
+    """Where one source partition stands after the last committed transaction: absolute, read back from Kafka when assigned.
 
     `offset` is the next one to consume, `end` the last seen end of the partition (for lag; -1: not known yet),
-    `revision` the one that committed `offset`, `last_timestamp` the ms timestamp of the newest settled event (-1: none).
-    `assigned_at_ms` is when its worker was given the partition: a late word of a former owner is told from its successor's.
+    `revision` the one that committed it, `last_timestamp` the ms timestamp of the newest settled event (-1: none).
+    `assigned_at_ms` is when its worker was given the partition: a late word of a former owner is told from its
+    successor's.
     """
 
     offset: int
@@ -46,7 +47,7 @@ class PartitionProgress:
 
 @dataclass(frozen=True, slots=True)
 class MetricSample:
-    """Increments since the last report: a counter's or histogram's name, labels beside `pipeline`, and the observed values.
+    """Increments since the last report: a metric's name, its labels beside `pipeline`, and what was observed.
 
     Counters carry `amount`; histograms carry `observations` in the metric's unit.
     """
@@ -84,7 +85,7 @@ class Halted:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """Worker to supervisor, its last word: it cannot run this revision at all (code, topic, rights). No restart until the next one."""
+    """Worker to supervisor, its last word: it cannot run this revision at all. No restart until the next one."""
 
     revision: int
     reason: str
