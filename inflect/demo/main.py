@@ -1,5 +1,6 @@
 """Prepare the sample project and keep it busy. `prepare` may run again at any time; it changes nothing then."""
 
+import signal
 import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import wait
@@ -59,13 +60,14 @@ def prepare(settings: Settings, db: Database, admin: Admin) -> None:
 
 
 def generate_load(connection: Any, settings: Settings) -> None:
-    """Produce until `connection` ends or a signal comes: hundreds of events a second, now and then thousands.
+    """Produce until `connection` ends or SIGTERM comes: hundreds of events a second, now and then thousands.
 
     The target of a companion process. While the broker is away events that find no room are not made.
     """
     producer = plain_producer(settings.kafka)
     load = Load(producer, Random())  # noqa: S311  sample data, not secrets
     with lifecycle.StopSignals() as signals:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the supervisor says when
         ends = (connection.fileno(), signals.fileno())
         begun = time.monotonic()
         while not wait(ends, timeout=_TICK_S):

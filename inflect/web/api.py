@@ -13,7 +13,7 @@ from starlette.responses import Response
 from inflect.control import operate, show, trial
 from inflect.control.apply import Plan, apply
 from inflect.errors import ConflictError, Fault, RefusedError, UsageError
-from inflect.store import audit, processors, topics, workers
+from inflect.store import audit, processors, workers
 from inflect.store import pipelines as store
 from inflect.web import forms
 from inflect.web.frame import author, house
@@ -122,7 +122,8 @@ def list_processors(request: Request) -> Response:
 
 def list_topics(request: Request) -> Response:
     """Answer `GET topics`."""
-    return answer(topics.list_topics(house(request).db))
+    here = house(request)
+    return answer(here.brokers.topics(here.db))
 
 
 def list_workers(request: Request) -> Response:

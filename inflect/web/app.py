@@ -4,6 +4,7 @@ The main thread waits for the end (its pipe from the supervisor, or a signal); t
 thread of their own, so nothing that a page does can keep the process alive. What handlers need lies in `frame.House`.
 """
 
+import signal
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -25,9 +26,9 @@ from inflect.settings import Settings, split_address
 from inflect.store import audit, pipelines, workers
 from inflect.store.database import Database
 from inflect.web import problems
+from inflect.web.brokers import Brokers
 from inflect.web.fragments import draw
 from inflect.web.frame import House
-from inflect.web.health import BrokerCheck
 from inflect.web.live import Hub
 from inflect.web.overview import Reading
 from inflect.web.pulse import CHANGES_READ, Pulse
@@ -42,7 +43,7 @@ _LOG = logs.get(__name__)
 
 
 def run(settings: Settings, connection: Any) -> None:
-    """Serve pages until `connection` ends or a signal comes; sends ("ready", url) on it once requests are answered.
+    """Serve pages until `connection` ends or SIGTERM comes; sends ("ready", url) on it once requests are answered.
 
     The target of a companion process, run in its main thread. UsageError when the address cannot be listened on.
     """
@@ -53,6 +54,7 @@ def run(settings: Settings, connection: Any) -> None:
         opened(settings) as here,
         _serving(application(here), here.hub, listener) as server,
     ):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the supervisor says when
         connection.send(("ready", _url(listener)))
         while not (_ended(connection, signals) or server.should_exit):
             pass
@@ -60,8 +62,8 @@ def run(settings: Settings, connection: Any) -> None:
 
 def _ended(connection: Any, signals: lifecycle.StopSignals) -> bool:
     """Wait until something is to be read: the pipe's end or a signal are the end, a message is not for us."""
-    pipe, signal = connection.fileno(), signals.fileno()
-    if signal in wait([pipe, signal]):
+    pipe, asked = connection.fileno(), signals.fileno()
+    if asked in wait([pipe, asked]):
         return True
     try:
         connection.recv()
@@ -75,7 +77,7 @@ def opened(settings: Settings) -> Iterator[House]:
     """Open what handlers share: the database, the hub of live streams, the pulse that reads for all."""
     hub = Hub()
     with Database(settings.database_url) as db, Pulse(lambda: read(db), draw, hub) as pulse:
-        yield House(settings, db, pulse, hub)
+        yield House(settings, db, pulse, hub, Brokers(settings))
 
 
 def read(db: Database) -> Reading:
@@ -99,7 +101,6 @@ def application(here: House) -> ASGIApp:
     compressing = Middleware(GZipMiddleware, minimum_size=_COMPRESS_FROM_BYTES, compresslevel=6)
     app = Starlette(routes=ROUTES, middleware=[compressing], exception_handlers=handlers, max_body_size=MAX_BODY_BYTES)
     app.state.house = here
-    app.state.broker = BrokerCheck()
     host, _ = split_address(here.settings.http_address)
     return Security(app, HostRules(host, behind_proxy=here.settings.no_auth == "behind-proxy"))
 

@@ -1,24 +1,22 @@
 """Bodies of requests: forms of pages and documents of the API, read from a handler's own thread."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
 from anyio import from_thread
 from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import Response
 
 from inflect.errors import UsageError
 from inflect.model.document import read_documents
 
 MAX_FIELDS = 1000
-MAX_JSON_DEPTH = 64
 
 
 def form(request: Request) -> FormData:
     """The fields of a form; no files."""
-    reading: Callable[[], Any] = lambda: request.form(max_files=0, max_fields=MAX_FIELDS)  # noqa: E731
+    reading: Any = partial(request.form, max_files=0, max_fields=MAX_FIELDS)
     found: FormData = from_thread.run(reading)
     return found
 
@@ -45,6 +43,3 @@ def documents(request: Request) -> list[dict[str, Any]]:
     except UnicodeDecodeError as error:
         raise UsageError("the body must be UTF-8") from error
     return read_documents(text, "body")
-
-
-Handler = Callable[[Request], Response]

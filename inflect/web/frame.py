@@ -11,6 +11,7 @@ from starlette.requests import Request
 from inflect.kafka.admin import Admin
 from inflect.settings import Settings
 from inflect.store.database import Database
+from inflect.web.brokers import Brokers
 from inflect.web.live import Hub
 from inflect.web.pulse import Frame, Pulse
 
@@ -23,6 +24,7 @@ class House:
     db: Database
     pulse: Pulse
     hub: Hub
+    brokers: Brokers
 
     @contextmanager
     def admin(self) -> Iterator[Admin]:

@@ -1,6 +1,5 @@
 """What other machines ask: alive, ready, metrics."""
 
-import threading
 import time
 from importlib.metadata import version
 from typing import Any
@@ -9,39 +8,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from inflect import metrics
-from inflect.errors import InflectError
-from inflect.kafka.admin import Admin
 from inflect.store import figures
 from inflect.web.api import answer
-from inflect.web.frame import House, house
-
-_BROKER_KEPT_S = 5.0
-_PROBE_S = 2.0
-
-
-class BrokerCheck:
-    """Whether the brokers answer, asked at most every few seconds however many probes there are."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._until = 0.0
-        self._words = ""
-
-    def words(self, here: House) -> str:
-        """`ok`, or why not."""
-        with self._lock:
-            if time.monotonic() >= self._until:
-                self._words = self._ask(here)
-                self._until = time.monotonic() + _BROKER_KEPT_S
-            return self._words
-
-    def _ask(self, here: House) -> str:
-        try:
-            with Admin(here.settings.kafka, timeout_s=_PROBE_S) as admin:
-                admin.cluster()
-        except InflectError as error:
-            return str(error)
-        return "ok"
+from inflect.web.brokers import OK
+from inflect.web.frame import house
 
 
 def healthz(_request: Request) -> Response:
@@ -55,9 +25,9 @@ def readyz(request: Request) -> Response:
     frame = here.pulse.refresh()
     found: dict[str, Any] = {
         "database": frame.outage.reason if frame.outage else "ok",
-        "kafka": request.app.state.broker.words(here),
+        "kafka": here.brokers.words(),
     }
-    return answer(found, 200 if set(found.values()) == {"ok"} else 503)
+    return answer(found, 200 if set(found.values()) == {OK} else 503)
 
 
 def metrics_page(request: Request) -> Response:

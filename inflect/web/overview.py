@@ -21,6 +21,7 @@ from inflect.web.figures import Figures, Sample
 from inflect.web.views import ChangeView, HealthView, PartitionView, PipelineView, WorkerView
 
 SILENT_S = 10.0
+_SHORT_HASH = 8
 _MOVING = {"starting", "running", "idle", "pausing"}
 
 
@@ -113,8 +114,14 @@ def _worker(row: WorkerRow, now: datetime) -> WorkerView:
 
 def change(row: AuditRow) -> ChangeView:
     """One line of the audit; its detail as `key value` words."""
-    detail = ", ".join(f"{key} {value}" for key, value in row.detail.items() if value not in ("", None, [], {}))
+    detail = ", ".join(_words(key, value) for key, value in row.detail.items() if value not in ("", None, [], {}))
     return ChangeView(row.at, row.actor, row.action, row.subject, detail)
+
+
+def _words(key: str, value: Any) -> str:
+    if key == "hash":
+        return str(value)[:_SHORT_HASH]
+    return str(value) if key in {"comment", "reason"} else f"{key} {value}"
 
 
 def health(pipelines: Sequence[PipelineView]) -> HealthView:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from inflect.model.pipeline import Pipeline
 from inflect.settings import Settings
-from inflect.store import audit, topics
+from inflect.store import audit
 from inflect.web import overview
 from inflect.web.frame import chrome, house
 from inflect.web.render import page
@@ -33,7 +33,7 @@ def topics_page(request: Request) -> Response:
     """Answer `GET /topics`: what the cluster has, and what pipelines use without it being seen yet."""
     here = house(request)
     frame = here.pulse.frame
-    seen = {row.name: row.partitions for row in topics.list_topics(here.db) if not row.internal}
+    seen = {row.name: row.partitions for row in here.brokers.topics(here.db) if not row.internal}
     views = topic_views(seen, frame.models)
     return page(request, "topics.html", chrome(request, frame, active="Topics", title="Topics") | {"topics": views})
 

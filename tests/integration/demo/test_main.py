@@ -43,8 +43,7 @@ def test_the_load_reaches_every_topic_and_ends_with_its_pipe(database: Database,
         process = spawn.Process(target=generate_load, args=(theirs, settings))
         process.start()
         theirs.close()
-        for stream in STREAMS:
-            eventually(lambda topic=stream.topic: sum(admin.ends(topic).values()) > 20, within_s=20)
+        eventually(lambda: all(sum(admin.ends(stream.topic).values()) > 20 for stream in STREAMS), within_s=20)
     ours.close()
     process.join(5)
     assert process.exitcode == 0

@@ -104,6 +104,11 @@ def test_events_are_tried_without_being_written(web: Web) -> None:
     assert refused.status_code == 422
 
 
+def test_topics_are_those_of_the_cluster(api: Web, source: str) -> None:
+    partitions = {topic["name"]: topic["partitions"] for topic in api.client.get("/api/v1/topics").json()}
+    assert partitions[source] == 2
+
+
 def test_the_lists_are_there(web: Web) -> None:
     save(web.db)
     for name in ("pipelines", "processors", "topics", "workers", "audit"):

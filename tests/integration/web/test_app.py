@@ -33,7 +33,6 @@ def start(settings: Settings) -> tuple[Connection, Any, str]:
 ENDS: dict[str, Callable[[Connection, Any], None]] = {
     "end of file": lambda pipe, _process: pipe.close(),
     "SIGTERM": lambda _pipe, process: process.terminate(),
-    "SIGINT": lambda _pipe, process: os.kill(process.pid, signal.SIGINT),
 }
 
 
@@ -54,6 +53,15 @@ def test_without_a_database_it_serves_and_says_so() -> None:
     pipe, process, url = start(settings_for("postgresql://127.0.0.1:1/none"))
     assert httpx.get(f"{url}/healthz").status_code == 200
     assert "PostgreSQL does not answer." in httpx.get(url, timeout=20).text
+    pipe.close()
+    process.join(5)
+    assert process.exitcode == 0
+
+
+def test_ctrl_c_is_left_to_the_supervisor(database_url: str) -> None:
+    pipe, process, url = start(settings_for(database_url))
+    os.kill(process.pid, signal.SIGINT)
+    assert httpx.get(f"{url}/healthz").status_code == 200
     pipe.close()
     process.join(5)
     assert process.exitcode == 0

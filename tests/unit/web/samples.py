@@ -16,6 +16,7 @@ from inflect.store.audit import AuditRow
 from inflect.store.pipelines import PipelineRow
 from inflect.store.workers import ProgressRow, WorkerRow
 from inflect.web.app import application
+from inflect.web.brokers import Brokers
 from inflect.web.fragments import draw
 from inflect.web.frame import House
 from inflect.web.live import Hub
@@ -152,5 +153,5 @@ def served(look: Any = reading, *, address: str = "127.0.0.1:8080", no_auth: str
     hub = Hub()
     settings = Settings(http_address=address, no_auth=no_auth, kafka={"bootstrap.servers": "127.0.0.1:1"})
     with Pulse(look, draw, hub) as pulse:
-        app = application(House(settings, cast("Any", NoDatabase()), pulse, hub))
+        app = application(House(settings, cast("Any", NoDatabase()), pulse, hub, Brokers(settings)))
         yield Client(app)

@@ -60,5 +60,5 @@ def test_a_document_that_cannot_be_read_is_reduced_to_its_ends() -> None:
 
 
 def test_the_detail_of_a_change_leaves_out_what_is_empty() -> None:
-    row = replace(audit_row(), detail={"revision": 3, "before": None, "comment": ""})
-    assert overview.change(row).detail == "revision 3"
+    row = replace(audit_row(), detail={"revision": 3, "before": None, "comment": "", "hash": "a" * 64})
+    assert overview.change(row).detail == "revision 3, aaaaaaaa"
