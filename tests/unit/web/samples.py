@@ -1,11 +1,12 @@
 """Rows as the store gives them, for tests that draw pages without a database."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import httpx
 
@@ -22,6 +23,8 @@ from inflect.web.frame import House
 from inflect.web.live import Hub
 from inflect.web.overview import Reading
 from inflect.web.pulse import Pulse
+
+T = TypeVar("T")
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 EVIL = '<script>alert(1)</script><img src=x onerror=alert(1)>" onload=alert(1) {{7*7}}'
@@ -120,6 +123,12 @@ class NoDatabase:
     transaction = connection
 
 
+def finished(work: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine returns, run on a loop of its own: the browser's driver keeps one in the main thread."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 class Client:
     """Asks the application without a socket, as one browser does: cookies are kept, redirects are not followed."""
 
@@ -129,7 +138,7 @@ class Client:
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Answer of the application to one request."""
-        return asyncio.run(self._ask(method, path, **more))
+        return finished(self._ask(method, path, **more))
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         """GET."""

@@ -1,6 +1,7 @@
 import asyncio
 
 from inflect.web.live import MAX_STREAMS, Hub, Topic, event
+from tests.unit.web.samples import finished
 
 FLEET = Topic("fleet")
 
@@ -21,13 +22,13 @@ def test_text_can_never_end_its_own_event() -> None:
 def test_a_viewer_gets_what_is_drawn_then_a_beat() -> None:
     hub = Hub()
     hub.publish({FLEET: {"row-a": "<td>1</td>"}})
-    assert asyncio.run(take(hub, 2)) == [event("row-a", "<td>1</td>"), event("beat", "1")]
+    assert finished(take(hub, 2)) == [event("row-a", "<td>1</td>"), event("beat", "1")]
 
 
 def test_a_viewer_is_not_sent_what_it_has() -> None:
     hub = Hub()
     hub.publish({FLEET: {"fleet": "abc"}})
-    assert asyncio.run(take(hub, 1, {"fleet": "abc"})) == [event("beat", "1")]
+    assert finished(take(hub, 1, {"fleet": "abc"})) == [event("beat", "1")]
 
 
 def test_only_what_changed_is_sent_again() -> None:
@@ -40,7 +41,7 @@ def test_only_what_changed_is_sent_again() -> None:
         second = [await anext(stream) for _ in range(2)]
         return first + second
 
-    assert asyncio.run(watch())[3:] == [event("b", "2"), event("beat", "1")]
+    assert finished(watch())[3:] == [event("b", "2"), event("beat", "1")]
 
 
 def test_topics_are_drawn_only_while_somebody_watches() -> None:
@@ -52,7 +53,7 @@ def test_topics_are_drawn_only_while_somebody_watches() -> None:
         await stream.aclose()  # type: ignore[attr-defined]  # an async generator
         return during, hub.watched()
 
-    assert asyncio.run(watch()) == ([FLEET], [])
+    assert finished(watch()) == ([FLEET], [])
 
 
 def test_closing_ends_a_stream_that_waits() -> None:
@@ -64,7 +65,7 @@ def test_closing_ends_a_stream_that_waits() -> None:
         async with asyncio.timeout(1):
             return [first, *[late async for late in stream]]
 
-    assert asyncio.run(watch()) == [event("beat", "1")]
+    assert finished(watch()) == [event("beat", "1")]
 
 
 def test_a_hub_has_an_end_to_its_streams() -> None:
@@ -78,4 +79,4 @@ def test_a_hub_has_an_end_to_its_streams() -> None:
             await stream.aclose()  # type: ignore[attr-defined]  # an async generator
         return full and not hub.full()
 
-    assert asyncio.run(watch())
+    assert finished(watch())
