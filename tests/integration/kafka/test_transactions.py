@@ -173,7 +173,7 @@ def test_recall_goes_back_to_what_is_committed(scene: Scene) -> None:
         first = fetch_all(source, 50)
         source.recall()
         again = fetch_all(source, 50)
-        assert sorted(again.batch.values) == sorted(first.batch.values)  # type: ignore[type-var]
+        assert sorted(again.batch.values) == sorted(first.batch.values)  # type: ignore[type-var]  # no value is None here
         sink.commit(passed_through(scene, again), checkpoint(source, again))
         source.recall()
         assert len(source.fetch(1000, idle_s=0.5, gather_s=0.1).batch) == 0
