@@ -56,7 +56,7 @@ def test(ctx: click.Context, /, targets: Sequence[str], *, as_json: bool, **opti
     if as_json:
         emit({"results": results})
     else:
-        _print(results, cases)
+        _print(results, cases, expected=request is None)
     fail(1 if any(failure for _, _, failure in cases) else 0)
 
 
@@ -147,10 +147,12 @@ def _error_line(result: Mapping[str, Any]) -> str:
     return ": ".join(str(word) for word in words if word)
 
 
-def _print(results: Sequence[Mapping[str, Any]], cases: Sequence[tuple[str, str, str]]) -> None:
+def _print(results: Sequence[Mapping[str, Any]], cases: Sequence[tuple[str, str, str]], *, expected: bool) -> None:
+    """A line an event: where something was expected the mark says whether it came, else what became of the event."""
     for result, (pipeline, name, failure) in zip(results, cases, strict=True):
         outcome = result["outcome"]
-        mark, colour = ("✗", "red") if failure else (_MARKS[outcome], _COLOURS[outcome])
+        shown = "failed" if failure else "delivered" if expected else outcome
+        mark, colour = _MARKS[shown], _COLOURS[shown]
         where = f" in {result['step'] or result['stage']}" if result.get("stage") else ""
         reason = f": {result['reason']}" if result.get("reason") else ""
         click.secho(f"{mark} {pipeline}: {name}: {outcome}{where}{reason}", fg=colour)
@@ -159,7 +161,7 @@ def _print(results: Sequence[Mapping[str, Any]], cases: Sequence[tuple[str, str,
         for output in result.get("outputs") or ():
             say(f"    → {json.dumps(output.get('value'), ensure_ascii=False)}")
     failed = sum(1 for _, _, failure in cases if failure)
-    click.echo(f"{len(cases)} tried, {failed} failed" if failed else f"{len(cases)} tried, all well", err=True)
+    click.echo(f"{len(cases) - failed} {'passed' if expected else 'went well'}, {failed} failed", err=True)
 
 
 def _write_junit(file: Path, cases: Sequence[tuple[str, str, str]]) -> None:

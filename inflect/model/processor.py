@@ -20,8 +20,8 @@ def content_hash(source: str) -> str:
 class ProcessorVersion:
     """One file at one content.
 
-    `path` is relative to the processors directory, with its ending (`filters/only-paid.js`, `lib/rates.json`); `name` is
-    the path below its folder without the ending; `code` is what the isolate runs (CommonJS, the same lines as `source`);
+    `path` is relative to the processors directory, with its ending (`filters/only-paid.js`, `lib/rates.json`); `name`
+    is the path below its folder without the ending; `code` is what the isolate runs (CommonJS, lines as in `source`);
     `requires` are the paths it requires, resolved, direct ones only.
     """
 

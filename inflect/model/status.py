@@ -28,7 +28,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class PartitionProgress:
-    """Where one source partition stands after the last committed transaction: absolute, read back from Kafka when assigned.
+    """Where one source partition stands after the last committed transaction; absolute, read back from Kafka.
 
     `offset` is the next one to consume, `end` the last seen end of the partition (for lag; -1: not known yet),
     `revision` the one that committed it, `last_timestamp` the ms timestamp of the newest settled event (-1: none).
