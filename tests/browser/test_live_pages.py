@@ -101,7 +101,7 @@ def test_without_javascript_everything_works(web: Web, chromium_without_scripts:
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     assert get_pipeline(web.db, "orders-clean").paused
     page.get_by_role("button", name="Dark").click()
-    assert page.locator("html").get_attribute("data-theme") == "dark"
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
 def test_what_strangers_wrote_runs_nowhere(web: Web, page: Page) -> None:

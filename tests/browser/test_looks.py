@@ -77,10 +77,12 @@ def test_the_theme_follows_the_system_until_somebody_chooses(web: Web, chromium:
     ground = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(ground)
     page.get_by_role("button", name="Light").click()
+    expect(page.get_by_role("button", name="Light", pressed=True)).to_be_visible()
     assert page.evaluate(ground) != dark
     page.goto(f"{web.url}/audit")
     assert page.evaluate(ground) != dark
     page.get_by_role("button", name="Auto").click()
+    expect(page.get_by_role("button", name="Auto", pressed=True)).to_be_visible()
     assert page.evaluate(ground) == dark
     context.close()
 
