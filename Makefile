@@ -7,11 +7,11 @@ SECONDS ?= 45
 SEED ?= 7
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak fix lock chromium
+.PHONY: help demo test check bench soak pictures fix lock chromium
 .DELETE_ON_ERROR:
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Embedded Kafka and PostgreSQL, sample pipelines under live load, the dashboard; Ctrl-C ends it all
 	@$(BIN)/inflect demo
@@ -30,6 +30,9 @@ bench: $(READY) ## Measure events per second against a pass-through; QUICK=1 tak
 
 soak: $(READY) ## Kill workers, supervisor and servers under load and count every event; SECONDS=45 SEED=7
 	@$(BIN)/python -m tests.soak --seconds $(SECONDS) --seed $(SEED)
+
+pictures: $(READY) chromium ## Take the pictures in docs/ anew, from the running demo
+	@$(BIN)/python -m tests.browser.pictures
 
 fix: $(READY) ## Format and mend what the linter can
 	$(BIN)/ruff check --fix-only .
