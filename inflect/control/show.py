@@ -5,7 +5,7 @@ beside the offsets, so they are exact as of the last report.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from inflect.model.event import Counts
 from inflect.store import pipelines as store
 from inflect.store import workers as status
 from inflect.store.database import Database
+from inflect.store.figures import lag_events, lag_s
 from inflect.store.pipelines import PipelineRow
 from inflect.store.workers import ProgressRow, WorkerRow
 
@@ -47,19 +48,11 @@ def describe(
         "revision": row.revision,
         "workers": [_worker(worker) for worker in workers],
         "counts": asdict(counts) | {"unaccounted": counts.unaccounted},
-        "lag": {"events": lag_events(progress), "seconds": lag_seconds(progress, now)},
+        "lag": {
+            "events": lag_events(progress) or 0,
+            "seconds": round(lag_s(progress, now.timestamp()) or 0.0, 3),
+        },
     }
-
-
-def lag_events(progress: Iterable[ProgressRow]) -> int:
-    """Return how many events wait, over the partitions whose end is known."""
-    return sum(max(0, part.end - part.offset) for part in progress if part.end >= 0)
-
-
-def lag_seconds(progress: Iterable[ProgressRow], now: datetime) -> float:
-    """Return how long ago the newest event was sent that the slowest waiting partition has settled; 0 without lag."""
-    waiting = [part.last_timestamp for part in progress if part.end > part.offset and part.last_timestamp >= 0]
-    return round(max(0.0, now.timestamp() - min(waiting) / 1000), 3) if waiting else 0.0
 
 
 def _worker(row: WorkerRow) -> dict[str, Any]:
