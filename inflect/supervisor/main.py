@@ -19,7 +19,7 @@ from inflect.supervisor.desired import Desired
 from inflect.supervisor.local import LocalPools
 from inflect.supervisor.mailbox import Mailbox
 from inflect.supervisor.position import position_in_child
-from inflect.supervisor.process import PRELOAD, Target, start_forkserver
+from inflect.supervisor.process import PRELOAD, Target, end_forkserver, start_forkserver
 from inflect.supervisor.reconcile import reconcile
 from inflect.supervisor.status import status_of, stopped_status
 from inflect.supervisor.store_thread import StoreThread
@@ -52,6 +52,7 @@ def serve(
     raise_open_files_limit()
     context = start_forkserver(preload)
     with ExitStack() as life:
+        life.callback(end_forkserver)
         mailbox = Mailbox()
         life.callback(mailbox.close)
         signals = life.enter_context(StopSignals())

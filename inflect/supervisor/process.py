@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Concatenate, Final
 
 import multiprocess  # type: ignore[import-untyped]  # ships no types
-from multiprocess import forkserver
+from multiprocess import forkserver, resource_tracker
 from multiprocess.connection import Connection  # type: ignore[import-untyped]  # ships no types
 
 from inflect.supervisor.wire import Inbox, encode
@@ -38,6 +38,16 @@ def start_forkserver(preload: tuple[str, ...] = PRELOAD) -> Any:
     context.set_forkserver_preload(list(preload))
     forkserver.ensure_running()
     return context
+
+
+def end_forkserver() -> None:
+    """End the forkserver and its companion, and wait for both: nothing is left when this process exits.
+
+    To be called when all children have ended. Without it both end by themselves, but a moment later, and where
+    nobody reaps orphans, as in many containers, they stay behind as zombies.
+    """
+    forkserver._forkserver._stop()  # noqa: SLF001  there is no public way
+    resource_tracker._resource_tracker._stop()  # noqa: SLF001  the same
 
 
 class Child:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
+from confluent_kafka import Consumer, Message, TopicPartition
+
 from inflect.embedded.kafka import KafkaServer
 from inflect.kafka.admin import Admin, NewTopicSpec
 from inflect.kafka.producer import plain_producer
@@ -48,6 +50,19 @@ class Found:
     def added(self) -> dict[str, str]:
         """Inflect's own headers."""
         return {name: (value or b"").decode() for name, value in self.headers if name.startswith("inflect.")}
+
+
+def found(message: Message) -> Found:
+    """A client's message as data."""
+    headers: Any = message.headers() or ()
+    return Found(
+        message.partition() or 0,
+        message.offset() or 0,
+        message.value(),
+        message.key(),
+        tuple(headers),
+        message.timestamp()[1],
+    )
 
 
 def numbered(count: int, *, partitions: int = 1, first: int = 0) -> list[Event]:
@@ -101,17 +116,7 @@ class Broker:
 
     def read(self, topic: str) -> list[Found]:
         """Every committed record, partition by partition in offset order."""
-        return [
-            Found(
-                message.partition(),
-                message.offset(),
-                message.value(),
-                message.key(),
-                tuple(message.headers() or ()),
-                message.timestamp()[1],
-            )
-            for message in committed_records(self.kafka.bootstrap_servers, topic)
-        ]
+        return [found(message) for message in committed_records(self.kafka.bootstrap_servers, topic)]
 
     def numbers(self, topic: str) -> list[int]:
         """The `n` of every committed record."""
@@ -166,3 +171,44 @@ class Load:
                 self.written += 1
             producer.poll(0.01)
         producer.flush(60)
+
+
+@dataclass(slots=True)
+class Tail:
+    """Reads a topic's committed records as they come while the block runs, with the moment each arrived."""
+
+    broker: Broker
+    topic: str
+    arrivals: list[tuple[float, Found]] = field(default_factory=list)
+    _done: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        assert self._thread is not None
+        self._thread.join(30)
+
+    def _run(self) -> None:
+        with Admin(self.broker.settings) as admin:
+            starts = admin.starts(self.topic)
+        consumer = Consumer(
+            {
+                **self.broker.settings,
+                "group.id": "tail",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "fetch.wait.max.ms": 50,
+            }
+        )
+        consumer.assign([TopicPartition(self.topic, partition, start) for partition, start in starts.items()])
+        while not self._done.is_set():
+            messages = consumer.consume(1000, 0.02)
+            self.arrivals += [(time.time(), found(message)) for message in messages if message.error() is None]
+        consumer.close()

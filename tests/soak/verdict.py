@@ -3,9 +3,8 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from inflect.kafka.admin import Admin
 from tests.soak import reference
@@ -32,8 +31,8 @@ class Verdict:
         return not (self.lost or self.duplicated or self.reordered or self.wrong)
 
 
-def committed_records(bootstrap_servers: str, topic: str) -> Iterator[Any]:
-    """Every committed record of a topic, partition by partition in offset order."""
+def committed_records(bootstrap_servers: str, topic: str) -> Iterator[Message]:
+    """Every committed record of a topic, partition by partition in offset order, up to the ends at the start."""
     with Admin({"bootstrap.servers": bootstrap_servers}) as admin:
         starts, ends = admin.starts(topic), admin.ends(topic)
     consumer = Consumer(
@@ -46,20 +45,20 @@ def committed_records(bootstrap_servers: str, topic: str) -> Iterator[Any]:
         }
     )
     try:
-        for partition in sorted(ends):
+        for partition, end in sorted(ends.items()):
             consumer.assign([TopicPartition(topic, partition, starts[partition])])
-            yield from _until_end(consumer)
+            yield from _until(consumer, end)
     finally:
         consumer.close()
 
 
-def _until_end(consumer: Consumer) -> Iterator[Any]:
+def _until(consumer: Consumer, end: int) -> Iterator[Message]:
     while True:
         for message in consumer.consume(10_000, 0.1):
             error = message.error()
-            if error is None:
+            if error is None and (message.offset() or 0) < end:
                 yield message
-            elif error.code() == KafkaError._PARTITION_EOF:
+            elif error is None or error.code() == KafkaError._PARTITION_EOF:
                 return
             else:
                 raise KafkaException(error)
@@ -71,18 +70,18 @@ def judge(bootstrap_servers: str, topics: Mapping[str, str], events: int) -> Ver
     delivered, dead = bytearray(events), bytearray(events)
     last: dict[bytes, int] = {}
     for message in committed_records(bootstrap_servers, topics["target"]):
-        document = json.loads(message.value())
+        document, key = json.loads(message.value() or b"{}"), message.key() or b""
         n = document["n"]
         delivered[n] += 1
-        if last.get(message.key(), -1) >= n and delivered[n] == 1:
+        if last.get(key, -1) >= n and delivered[n] == 1:
             verdict.reordered += 1
-            verdict.note(f"event {n} of {message.key()} after {last[message.key()]}")
-        last[message.key()] = n
-        if document != reference.expected(n) or message.key() != reference.event(n)[0]:
+            verdict.note(f"event {n} of {key!r} after {last[key]}")
+        last[key] = n
+        if document != reference.expected(n) or key != reference.event(n)[0]:
             verdict.wrong += 1
             verdict.note(f"event {n} is {document}")
     for message in committed_records(bootstrap_servers, topics["dead_letter"]):
-        n = json.loads(message.value())["n"]
+        n = json.loads(message.value() or b"{}")["n"]
         dead[n] += 1
         if (message.key(), message.value()) != reference.event(n):
             verdict.wrong += 1
