@@ -58,3 +58,7 @@ class UnreachableError(InflectError):
     """Postgres, Kafka or the registry does not answer."""
 
     exit_code = 3
+
+
+class CannotRunError(InflectError):
+    """A revision, or the settings it runs under, cannot work here however often it is tried; the message says why."""

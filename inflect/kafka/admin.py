@@ -28,7 +28,7 @@ from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from inflect.errors import InflectError, NotFoundError, UnreachableError
-from inflect.kafka.config import admin_config
+from inflect.kafka.config import admin_config, refused_settings
 from inflect.kafka.metadata import read_metadata
 from inflect.kafka.patience import patiently
 from inflect.kafka.records import batch_of
@@ -94,10 +94,8 @@ class Admin:
     def __init__(self, kafka: Mapping[str, str], *, timeout_s: float = TIMEOUT_S) -> None:
         self._kafka = kafka
         self._timeout_s = timeout_s
-        try:
+        with refused_settings():
             self._client = AdminClient(admin_config(kafka) | {"error_cb": lambda _error: None})
-        except KafkaException as error:
-            raise translated(error, "client settings") from error
 
     def __enter__(self) -> Self:
         return self

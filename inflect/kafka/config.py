@@ -6,13 +6,17 @@ never before what exactly-once rests on (`isolation.level`, `enable.auto.commit`
 name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
+
+from inflect.errors import CannotRunError
 
 TRANSACTION_TIMEOUT_MS = 15_000
 MAX_POLL_INTERVAL_MS = 300_000
+_MAX_BYTES = 1_000_000  # librdkafka's own default of both limits
 
 _ANY_CLIENT: dict[str, Any] = {
     "allow.auto.create.topics": False,  # a typing error must not make a topic
@@ -90,16 +94,29 @@ def consumer_config(kafka: Mapping[str, str], group: str, on_error: ErrorCallbac
 
 
 def producer_config(
-    kafka: Mapping[str, str], on_error: ErrorCallback, *, transactional_id: str | None, max_record_bytes: int
+    kafka: Mapping[str, str], on_error: ErrorCallback, *, transactional_id: str | None, limits: Sequence[int] = ()
 ) -> dict[str, Any]:
     """Settings of a worker's producer; `transactional_id` None makes it idempotent only.
 
-    `max_record_bytes` is the largest `max.message.bytes` among the topics written: the client must not refuse what
-    the
-    broker would take.
+    `limits` are the `max.message.bytes` of the topics written. The client must not refuse a record that the largest of
+    them lets in; and since a broker compares the limit with a whole batch of records, the smallest bounds that batch.
     """
     given = {k: v for k, v in kafka.items() if not _is_consumer_only(k)}
-    owned = _PRODUCER_OWNED | {"message.max.bytes": max(max_record_bytes, 1_000_000), "error_cb": on_error}
+    owned = _PRODUCER_OWNED | {"message.max.bytes": max(_MAX_BYTES, *limits), "error_cb": on_error}
+    batch_bytes = given.get("batch.size", str(_MAX_BYTES))
+    if batch_bytes.isdigit():  # else the client refuses it in its own words
+        owned["batch.size"] = min(int(batch_bytes), _MAX_BYTES, *limits)
     if transactional_id is not None:
         owned |= {"transactional.id": transactional_id, "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS}
     return _ANY_CLIENT | _PRODUCER | given | owned
+
+
+@contextmanager
+def refused_settings() -> Iterator[None]:
+    """What a client refuses at its making is wrong however often it is tried."""
+    try:
+        yield
+    except KafkaException as error:
+        raise CannotRunError(
+            f"Kafka's client refuses the settings: {error.args[0].str()}. Mend INFLECT_KAFKA_… or the table [kafka]."
+        ) from error

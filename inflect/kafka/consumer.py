@@ -3,12 +3,15 @@
 Rebalances are served inside `fetch` and nowhere else, so no partition is given away between a fetch and its commit; a
 partition that was taken while a fetch was running has its events of that fetch dropped, since another worker owns
 them now.
-Positions are always explicit: the committed offset, or the first event of a partition that has none. Sources:
-librdkafka's INTRODUCTION.md, KIP-429 (cooperative rebalancing), KIP-447 (exactly-once with group metadata).
+Positions are always explicit: the committed offset, or the first event of a partition that has none. Where the
+committed offset has left the topic, `fetch` says so: retention was faster (go on behind the gap), or the topic is not
+the one it was (`CannotRunError`). Sources: librdkafka's INTRODUCTION.md, KIP-429 (cooperative rebalancing), KIP-447
+(exactly-once with group metadata).
 """
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic, time
@@ -17,15 +20,18 @@ from typing import Any, Self
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
 
-from inflect.errors import InflectError
-from inflect.kafka.config import consumer_config
+from inflect.errors import CannotRunError, InflectError
+from inflect.kafka.config import consumer_config, refused_settings
 from inflect.kafka.metadata import read_metadata, write_metadata
-from inflect.kafka.patience import patiently
+from inflect.kafka.patience import OR_SLOW, patiently
 from inflect.kafka.records import batch_of
 from inflect.model.event import Batch, Counts
 from inflect.model.status import PartitionProgress
 
-COMMITTED_TIMEOUT_S = 30.0
+# Longer than the broker needs to end a dead worker's transaction: until then its offsets are not stable.
+COMMITTED_WITHIN_S = 30.0
+_ANSWER_S = 5.0
+_PROBE_S = 0.5
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 
 _FIRST_CHUNK = 100
@@ -39,8 +45,13 @@ class ConsumerLostError(InflectError):
     """
 
 
-class OffsetsGoneError(InflectError):
-    """The position asked for is no longer in the topic: retention removed events before they were read."""
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Events of a partition, from offset `first` to before `end`, that retention removed before they were read."""
+
+    partition: int
+    first: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +59,35 @@ class Fetched:
     """A batch, the position of every partition in it right after it, and the membership it was fetched under.
 
     `positions` may be ahead of the last event: transaction markers are passed too. A batch may be empty while
-    positions
-    moved (only markers were read).
+    positions moved (only markers were read). `gaps` were passed before this batch.
     """
 
     batch: Batch
     positions: Mapping[int, int]
     membership: bytes | None
+    gaps: tuple[Gap, ...] = ()
 
 
 class SourceConsumer:
-    """Membership in one consumer group for one topic."""
+    """Membership in one consumer group for one topic. `meanwhile` is called now and then while a call waits for long.
 
-    def __init__(self, kafka: Mapping[str, str], group: str, topic: str) -> None:
+    Raises `CannotRunError` when the client refuses the settings.
+    """
+
+    def __init__(
+        self, kafka: Mapping[str, str], group: str, topic: str, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
         self.topic = topic
         self.last_error = ""
         self.progress: dict[int, PartitionProgress] = {}  # as committed, for the partitions held now
+        self._meanwhile = meanwhile
         self._largest_bytes = 1
         self._revoked: set[int] = set()
+        self._out_of_range: set[int] = set()
         self._failed: Exception | None = None
-        self._consumer = Consumer(consumer_config(kafka, group, self._note_error))
+        self._cut_off = False
+        with refused_settings():
+            self._consumer = Consumer(consumer_config(kafka, group, self._note_error))
 
     def __enter__(self) -> Self:
         self._consumer.subscribe(
@@ -86,20 +106,19 @@ class SourceConsumer:
         return tuple(sorted(self.progress))
 
     def fetch(self, max_events: int, *, idle_s: float, gather_s: float) -> Fetched:
-        """Serve rebalances and take what is there: up to `idle_s` for the first event, then up to `gather_s` for
-        more.
+        """Serve rebalances and take what is there: up to `idle_s` for the first event, then up to `gather_s` for more.
 
-        Raises `ConsumerLostError` when the membership is beyond repair, `OffsetsGoneError` when retention was faster.
+        Raises `ConsumerLostError` when the membership is beyond repair, `CannotRunError` when the committed offset is
+        behind the end of the topic.
         """
-        self._revoked.clear()
-        try:
+        with _lost_when("fetch"):
+            gaps = tuple(self._pass_gaps())
+            self._revoked.clear()
             messages = self._gather(max_events, idle_s, gather_s)
-        except KafkaException as error:
-            raise ConsumerLostError(f"consumer failed: {error.args[0].str()}") from error
-        if self._failed is not None:
-            raise ConsumerLostError(f"consumer failed while joining: {self._failed}") from self._failed
-        held = self._events(messages)
-        return Fetched(batch_of(self.topic, held), self._positions(), self._membership())
+            if self._failed is not None:
+                raise ConsumerLostError(f"consumer failed while joining: {self._failed}") from self._failed
+            events = self._events(messages)
+            return Fetched(batch_of(self.topic, events), self._positions(events), self._membership(), gaps)
 
     def _gather(self, max_events: int, idle_s: float, gather_s: float) -> list[Any]:
         """Take events in chunks that grow while events are small, so that a batch stays below its budget of bytes."""
@@ -107,7 +126,7 @@ class SourceConsumer:
         deadline = monotonic() + gather_s
         taken_bytes, chunk = 0, _FIRST_CHUNK
         newest = messages
-        while newest and len(messages) < max_events:
+        while newest and len(messages) < max_events and not self._revoked:
             taken_bytes += sum(map(len, newest))
             self._largest_bytes = max(self._largest_bytes // 2, *map(len, newest), 1)
             room = (MAX_BATCH_BYTES - taken_bytes) // self._largest_bytes
@@ -121,98 +140,113 @@ class SourceConsumer:
         return messages
 
     def rewind(self, offsets: Mapping[int, int]) -> None:
-        """Fetch these partitions again from these offsets; raises `ConsumerLostError` where that cannot be done in
-        place.
-        """
-        try:
+        """Fetch these partitions again from these offsets; `ConsumerLostError` where that cannot be done in place."""
+        with _lost_when("seek"):
             for partition, offset in offsets.items():
                 self._consumer.seek(TopicPartition(self.topic, partition, offset))
-        except KafkaException as error:
-            raise ConsumerLostError(f"cannot seek: {error.args[0].str()}") from error
 
     def recall(self) -> None:
         """Ask Kafka what is committed for the partitions held and begin there again: the truth after a failed
         transaction.
         """
-        held = [TopicPartition(self.topic, p) for p in self.progress]
-        if not held:
+        if not self.progress:
             return
-        try:
-            committed = self._committed(held)
-        except KafkaException as error:
-            raise ConsumerLostError(f"cannot read committed offsets: {error.args[0].str()}") from error
-        self._remember(committed)
-        self.rewind({p: self._start(progress) for p, progress in self.progress.items()})
+        with _lost_when("read committed offsets"):
+            self._remember(self._committed([TopicPartition(self.topic, p) for p in self.progress]))
+        self.rewind({p: _start(progress) for p, progress in self.progress.items()})
 
     def commit(self, progress: Mapping[int, PartitionProgress]) -> None:
         """Commit offsets without a transaction (at-least-once)."""
-        try:
-            self._consumer.commit(offsets=offsets_of(self.topic, progress), asynchronous=False)
-        except KafkaException as error:
-            raise ConsumerLostError(f"cannot commit offsets: {error.args[0].str()}") from error
-
-    def pause(self, partitions: Iterable[int]) -> None:
-        """Keep these partitions but fetch nothing from them."""
-        self._consumer.pause([TopicPartition(self.topic, p) for p in partitions])
-
-    def resume(self, partitions: Iterable[int]) -> None:
-        """Fetch again from partitions that are paused."""
-        self._consumer.resume([TopicPartition(self.topic, p) for p in partitions])
+        with _lost_when("commit offsets"):
+            committed = self._consumer.commit(offsets=offsets_of(self.topic, progress), asynchronous=False)
+            _raise_first(committed or ())
 
     def ends(self) -> dict[int, int]:
-        """Last seen end of each held partition, from the last fetch answer; nothing is asked."""
+        """Last seen end of each held partition, -1 where it is not known yet; nothing is asked."""
         ends = {}
         for partition in self.progress:
-            _low, high = self._consumer.get_watermark_offsets(TopicPartition(self.topic, partition), cached=True)
-            ends[partition] = high
+            with suppress(KafkaException):  # not known yet
+                _low, high = self._consumer.get_watermark_offsets(TopicPartition(self.topic, partition), cached=True)
+                ends[partition] = max(high, -1)
         return ends
+
+    def is_cut_off(self) -> bool:
+        """Whether all brokers were away at last news and still do not answer; asks them only then, for a moment."""
+        if self._cut_off:
+            with suppress(KafkaException):
+                self._consumer.list_topics(self.topic, timeout=_PROBE_S)
+                self._cut_off = False
+        return self._cut_off
 
     def _events(self, messages: Sequence[Any]) -> Sequence[Any]:
         """Messages that are events of partitions held throughout the fetch."""
         if any(m.error() is not None for m in messages):
             for message in messages:
-                self._judge(message.error())
+                self._judge(message)
             messages = [m for m in messages if m.error() is None]
         if not self._revoked:
             return messages
-        again = self._revoked & self.progress.keys()
-        if again:  # taken and given back in one fetch: what was fetched before and after cannot be told apart
-            self.rewind({p: self._start(self.progress[p]) for p in again})
+        dropped = {m.partition() for m in messages} & self._revoked & self.progress.keys()
+        if dropped:  # taken and given back in one fetch: what was fetched before and after cannot be told apart
+            self.rewind({p: _start(self.progress[p]) for p in dropped})
         return [m for m in messages if m.partition() not in self._revoked]
 
-    def _judge(self, error: KafkaError | None) -> None:
+    def _judge(self, message: Any) -> None:
+        error: KafkaError | None = message.error()
         if error is None:
             return
         self.last_error = error.str()
-        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001  librdkafka's local error code
-            raise OffsetsGoneError(
-                f"events of {self.topic} were removed by retention before they were read: {error.str()}"
-            )
-        if error.fatal() or error.code() == KafkaError._MAX_POLL_EXCEEDED:  # noqa: SLF001  the same
+        partition = message.partition()
+        if error.code() == KafkaError._AUTO_OFFSET_RESET and partition >= 0:  # noqa: SLF001  librdkafka's local code
+            self._out_of_range.add(partition)
+        elif partition >= 0:  # the client's position is behind what it could not read: it must never be committed
+            raise ConsumerLostError(f"cannot read {self.topic} [{partition}]: {error.str()}")
+        elif error.fatal() or error.code() == KafkaError._MAX_POLL_EXCEEDED:  # noqa: SLF001  the same
             raise ConsumerLostError(f"membership lost: {error.str()}")
 
-    def _positions(self) -> dict[int, int]:
+    def _pass_gaps(self) -> Iterator[Gap]:
+        """Go on at the first kept event of partitions whose position retention has removed; say what is missing.
+
+        The batch in which that was noticed is committed by now or taken back, so `progress` says where to look.
+        """
+        while self._out_of_range:
+            partition = self._out_of_range.pop()
+            if partition not in self.progress:
+                continue
+            at = self.progress[partition].offset
+            low, high = self._consumer.get_watermark_offsets(TopicPartition(self.topic, partition), timeout=_ANSWER_S)
+            if at > high:
+                raise CannotRunError(
+                    f"{self.topic} [{partition}] ends at offset {high}, but {at} is committed: the topic was "
+                    "deleted and made again, or truncated. Reset the offsets of the consumer group, then resume."
+                )
+            self.rewind({partition: max(at, low)})
+            if 0 <= at < low:
+                yield Gap(partition, at, low)
+
+    def _positions(self, events: Sequence[Any]) -> dict[int, int]:
         held = [TopicPartition(self.topic, p) for p in self.progress]
-        return {tp.partition: tp.offset for tp in self._consumer.position(held) if tp.offset >= 0} if held else {}
+        positions = {tp.partition: tp.offset for tp in self._consumer.position(held) if tp.offset >= 0} if held else {}
+        if self._out_of_range:  # there the client's position is that of its error
+            last_read = {m.partition(): m.offset() + 1 for m in events}
+            positions = {p: o for p, o in positions.items() if p not in self._out_of_range} | last_read
+        return positions
 
     def _membership(self) -> bytes | None:
         metadata: bytes = self._consumer.consumer_group_metadata()
-        return metadata if generation_of(metadata) >= 0 else None
+        return metadata if is_membership(metadata) else None
 
     def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """Ask Kafka; answers wait for transactions that are still pending for these offsets."""
-        ask = partial(self._consumer.committed, partitions, timeout=COMMITTED_TIMEOUT_S)
-        return patiently(ask, COMMITTED_TIMEOUT_S)
+        ask = partial(self._consumer.committed, partitions, timeout=_ANSWER_S)
+        return patiently(ask, COMMITTED_WITHIN_S, repeated=OR_SLOW, meanwhile=self._meanwhile)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # An exception out of a callback would destroy events already fetched: keep it and raise it from `fetch`.
         try:
-            committed = self._committed(partitions) if partitions else []
-            self._remember(committed)
-            starts = [
-                TopicPartition(self.topic, p.partition, self._start(self.progress[p.partition])) for p in committed
-            ]
-            consumer.incremental_assign(starts)
+            self._remember(self._committed(partitions) if partitions else [])
+            starts = {p.partition: _start(self.progress[p.partition]) for p in partitions}
+            consumer.incremental_assign([TopicPartition(self.topic, p, offset) for p, offset in starts.items()])
         except Exception as error:  # noqa: BLE001  see above
             self._failed = error
 
@@ -221,34 +255,57 @@ class SourceConsumer:
             for partition in partitions:
                 self.progress.pop(partition.partition, None)
                 self._revoked.add(partition.partition)
+                self._out_of_range.discard(partition.partition)
             consumer.incremental_unassign(partitions)
         except Exception as error:  # noqa: BLE001  as in _on_assign
             self._failed = error
 
-    def _remember(self, committed: Iterable[TopicPartition]) -> None:
+    def _remember(self, committed: Sequence[TopicPartition]) -> None:
+        _raise_first(committed)
         now_ms = int(time() * 1000)
         for tp in committed:
-            if tp.error is not None:
-                raise KafkaException(tp.error)
             progress = PartitionProgress(offset=OFFSET_INVALID, end=-1, revision=0, counts=Counts())
             if tp.offset >= 0:
                 progress = read_metadata(tp.offset, tp.metadata)
             self.progress[tp.partition] = replace(progress, assigned_at_ms=now_ms)
 
-    @staticmethod
-    def _start(progress: PartitionProgress) -> int:
-        return progress.offset if progress.offset >= 0 else OFFSET_BEGINNING
-
     def _note_error(self, error: KafkaError) -> None:
         self.last_error = error.str()
+        self._cut_off |= error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001  the same
+
+
+@contextmanager
+def _lost_when(what: str) -> Iterator[None]:
+    """The client's errors as `ConsumerLostError`: whatever it could not do, joining anew can."""
+    try:
+        yield
+    except KafkaException as error:
+        raise ConsumerLostError(f"cannot {what}: {error.args[0].str()}") from error
+
+
+def _start(progress: PartitionProgress) -> int:
+    return progress.offset if progress.offset >= 0 else OFFSET_BEGINNING
+
+
+def _raise_first(answers: Iterable[TopicPartition]) -> None:
+    for tp in answers:
+        if tp.error is not None:
+            raise KafkaException(tp.error)
+
+
+def is_membership(metadata: bytes) -> bool:
+    """Whether librdkafka's group metadata names a member that has joined: a generation and a member id.
+
+    A transaction committed under generation -1 and no member would not be fenced by the broker (KIP-447).
+    """
+    if generation_of(metadata) < 0:
+        return False
+    _group, member, *_rest = metadata[len(_METADATA_PREFIX) + 4 :].split(b"\0")
+    return bool(member)
 
 
 def generation_of(metadata: bytes) -> int:
-    """The generation inside librdkafka's group metadata (`CGMDv2:`, int32 generation, group, member); -1 before
-    joining.
-
-    A transaction committed under generation -1 would not be fenced by the broker, so such metadata is never used.
-    """
+    """The generation in librdkafka's group metadata (`CGMDv2:`, int32 generation, group, member); -1 before joining."""
     if not metadata.startswith(_METADATA_PREFIX):
         return -1
     (generation,) = struct.unpack_from("<i", metadata, len(_METADATA_PREFIX))

@@ -21,16 +21,27 @@ BEING_CHOSEN = frozenset(
         KafkaError._WAIT_COORD,  # noqa: SLF001  librdkafka's local code
     }
 )
+OR_SLOW = BEING_CHOSEN | {KafkaError._TIMED_OUT}  # noqa: SLF001  the same
 _PAUSE_S = 0.1
 
 
-def patiently(ask: Callable[[], T], within_s: float) -> T:
-    """The answer of `ask`, repeated for `within_s` seconds while nobody is chosen yet; other errors leave at once."""
+def patiently(
+    ask: Callable[[], T],
+    within_s: float,
+    *,
+    repeated: frozenset[int] = BEING_CHOSEN,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> T:
+    """The answer of `ask`, asked again for `within_s` seconds while it fails with one of the `repeated` codes.
+
+    Other errors leave at once. `meanwhile` is called between two attempts.
+    """
     deadline = time.monotonic() + within_s
     while True:
         try:
             return ask()
         except KafkaException as error:
-            if error.args[0].code() not in BEING_CHOSEN or time.monotonic() > deadline:
+            if error.args[0].code() not in repeated or time.monotonic() > deadline:
                 raise
+        meanwhile()
         time.sleep(_PAUSE_S)

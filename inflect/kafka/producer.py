@@ -13,27 +13,40 @@ Producer") and rdkafka.h; KAFKA-17754 for why a producer that met trouble is ren
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from inflect.errors import InflectError
-from inflect.kafka.config import TRANSACTION_TIMEOUT_MS, producer_config
+from inflect.kafka.config import TRANSACTION_TIMEOUT_MS, producer_config, refused_settings
 from inflect.kafka.consumer import SourceConsumer, offsets_of
 from inflect.model.event import Batch, Record
 from inflect.model.status import PartitionProgress
 
 SLOW_COMMIT_S = 5.0
 _ATTEMPT_S = 5.0
+_PAUSE_S = 0.05
+
+_FENCED = {
+    KafkaError._FENCED,  # noqa: SLF001  librdkafka's local error codes begin with an underscore
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.PRODUCER_FENCED,
+}
+_RECORD_REFUSED = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}
 
 
 class TransactionFailedError(InflectError):
-    """The transaction did not end well, or nobody knows how it ended. `code` is Kafka's name of the error."""
+    """The transaction did not end well, or nobody knows how it ended. `code` is Kafka's name of the error.
+
+    `fenced`: another producer took the transactional id, or the broker ended a transaction that took too long.
+    `record_refused`: the broker will never take one of the records, whoever sends it how often.
+    """
 
     def __init__(self, call: str, error: KafkaError) -> None:
         self.code = error.name()
-        self.fenced = error.code() in {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001  local code
+        self.fenced = error.code() in _FENCED
+        self.record_refused = error.code() in _RECORD_REFUSED
         super().__init__(f"{call} failed: {error.str()} [{error.name()}]")
 
 
@@ -65,6 +78,12 @@ class Checkpoint:
 class Sink(Protocol):
     """Where a batch ends."""
 
+    last_error: str
+
+    @property
+    def ready(self) -> bool:
+        """Whether `commit` may be called without `open` before it."""
+
     def open(self) -> None:
         """Make ready to write; raises `NotReadyError` to be called again."""
 
@@ -76,23 +95,26 @@ class Sink(Protocol):
 
 
 class TransactionSink:
-    """Exactly once: everything of a batch in one transaction, or nothing of it."""
+    """Exactly once: everything of a batch in one transaction, or nothing of it.
 
-    def __init__(self, kafka: Mapping[str, str], transactional_id: str, max_record_bytes: int) -> None:
-        self._config = producer_config(
-            kafka, self._note_error, transactional_id=transactional_id, max_record_bytes=max_record_bytes
-        )
+    `limits` are the `max.message.bytes` of the topics it will write to.
+    """
+
+    def __init__(self, kafka: Mapping[str, str], transactional_id: str, *limits: int) -> None:
+        self._config = producer_config(kafka, self._note_error, transactional_id=transactional_id, limits=limits)
         self._producer: Producer | None = None
         self._ready = False
         self._troubled = False
         self.last_error = ""
 
     def open(self) -> None:
-        """Fence a predecessor and end what it left open. Blocks up to 5 s; `NotReadyError` asks to be called
-        again.
+        """Fence a predecessor and end what it left open. Blocks up to 5 s; `NotReadyError` asks to be called again.
+
+        Raises `CannotRunError` when the client refuses the settings.
         """
         if self._producer is None:
-            self._producer = Producer(self._config)
+            with refused_settings():
+                self._producer = Producer(self._config)
         try:
             self._producer.init_transactions(_ATTEMPT_S)
         except KafkaException as error:
@@ -146,6 +168,7 @@ class TransactionSink:
             except KafkaException as error:
                 if not error.args[0].retriable() or monotonic() > deadline:
                     raise
+            sleep(_PAUSE_S)
 
     def _note_error(self, error: KafkaError) -> None:
         self._troubled = True
@@ -153,15 +176,16 @@ class TransactionSink:
 
 
 class DeliverySink:
-    """At least once: every output acknowledged by the broker, then the offsets."""
+    """At least once: every output acknowledged by the broker, then the offsets. `limits` as for `TransactionSink`."""
 
-    def __init__(self, kafka: Mapping[str, str], max_record_bytes: int) -> None:
+    def __init__(self, kafka: Mapping[str, str], *limits: int) -> None:
         self._failed: KafkaError | None = None
         self._producer: Producer | None = None
         self.last_error = ""
-        self._config = producer_config(
-            kafka, self._note_error, transactional_id=None, max_record_bytes=max_record_bytes
-        ) | {"on_delivery": self._note_delivery, "delivery.report.only.error": True}
+        self._config = producer_config(kafka, self._note_error, transactional_id=None, limits=limits) | {
+            "on_delivery": self._note_delivery,
+            "delivery.report.only.error": True,
+        }
 
     @property
     def ready(self) -> bool:
@@ -169,9 +193,10 @@ class DeliverySink:
         return self._producer is not None
 
     def open(self) -> None:
-        """Make the producer; nothing is asked of the broker."""
+        """Make the producer; nothing is asked of the broker. `CannotRunError` when the client refuses the settings."""
         self._failed = None
-        self._producer = Producer(self._config)
+        with refused_settings():
+            self._producer = Producer(self._config)
 
     def commit(self, outputs: Outputs, checkpoint: Checkpoint) -> None:
         """Produce, wait for every acknowledgement, then commit the offsets."""
@@ -239,9 +264,7 @@ def push(producer: Producer, record: Record, deadline: float) -> None:
 
 def plain_producer(kafka: Mapping[str, str], *, max_record_bytes: int = 1_000_000) -> Producer:
     """An idempotent producer for tools that write events: the demo's load, a test event."""
-    return Producer(
-        producer_config(kafka, lambda _error: None, transactional_id=None, max_record_bytes=max_record_bytes)
-    )
+    return Producer(producer_config(kafka, lambda _error: None, transactional_id=None, limits=(max_record_bytes,)))
 
 
 __all__ = [

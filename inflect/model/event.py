@@ -4,8 +4,8 @@ Columns, because a column is moved by one call where a list of objects costs one
 value (`Failure`), never an exception: an exception means that the machine failed, not the data.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -13,26 +13,6 @@ Headers = Sequence[tuple[str, bytes | None]]
 Stage = Literal["decode", "incoming_schema", "step", "outgoing_schema", "encode", "produce"]
 FailureKind = Literal["exception", "timeout", "memory", "rejected", "schema", "too_large"]
 Outcome = Literal["delivered", "filtered", "dead_lettered", "dropped"]
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Events of one topic in the order they were fetched; all columns have the same length.
-
-    `values` and `keys` are the raw bytes (None: absent); `headers` entries are None where an event has none;
-    `timestamps` are milliseconds since 1970, -1 where the broker gave none.
-    """
-
-    topic: str
-    values: Sequence[bytes | None]
-    keys: Sequence[bytes | None]
-    headers: Sequence[Headers | None]
-    timestamps: Sequence[int]
-    partitions: Sequence[int]
-    offsets: Sequence[int]
-
-    def __len__(self) -> int:
-        return len(self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +41,28 @@ class Failure:
     step: str | None = None
     location: Location | None = None
     path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events of one topic in the order they were fetched; all columns have the same length.
+
+    `values` and `keys` are the raw bytes (None: absent); `headers` entries are None where an event has none;
+    `timestamps` are milliseconds since 1970, -1 where the broker gave none. `failures` holds, by index, the events
+    that failed before any step could see them: they could not be read whole, or Kafka refused what they became.
+    """
+
+    topic: str
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None]
+    headers: Sequence[Headers | None]
+    timestamps: Sequence[int]
+    partitions: Sequence[int]
+    offsets: Sequence[int]
+    failures: Mapping[int, Failure] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,16 @@ class Frame:
 
 
 def frame(batch: Batch, source_format: Format) -> Frame:
-    """The batch as lines. Costs one look at each value as long as none is null or empty."""
+    """The batch as lines; events that have failed already get none."""
+    framed = _lines(batch, source_format)
+    if not batch.failures:
+        return framed
+    lines = [b"" if index in batch.failures else line for index, line in enumerate(framed.lines)]
+    return Frame(lines, {**framed.settled, **batch.failures})
+
+
+def _lines(batch: Batch, source_format: Format) -> Frame:
+    """Costs one look at each value as long as none is null or empty."""
     if source_format == "json" and all(batch.values):
         return Frame(batch.values)  # type: ignore[arg-type]  # all() has just seen that none is None
     encode = _LINES[source_format]

@@ -33,7 +33,9 @@ def advance(
     settlement: Settlement,
     revision: int,
 ) -> dict[int, PartitionProgress]:
-    """Progress after this batch for the partitions that moved; raises `UnbalancedError` when an event has no outcome.
+    """Progress after this batch for the partitions that moved.
+
+    Raises `UnbalancedError` when an event has no outcome, or when its outcome would not be covered by an offset.
 
     Step counts are kept with the partition of the first event: they are only ever shown as a sum over partitions, and
     one
@@ -45,7 +47,7 @@ def advance(
     moved = {}
     for partition, position in positions.items():
         before, offset = held[partition], unsettled.get(partition, position)
-        if offset == before.offset and partition not in settlement.counts:
+        if offset <= before.offset:
             continue
         moved[partition] = replace(
             before,
@@ -54,6 +56,8 @@ def advance(
             counts=before.counts + settlement.counts.get(partition, Counts()),
             last_timestamp=newest.get(partition, before.last_timestamp),
         )
+    if uncovered := settlement.counts.keys() - moved.keys():
+        raise UnbalancedError(f"events of partitions {sorted(uncovered)} are settled, but no offset covers them")
     if settlement.steps and settlement.count:
         first = batch.partitions[0]
         moved[first] = replace(moved[first], steps=_added(moved[first].steps, settlement.steps))

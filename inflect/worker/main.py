@@ -15,7 +15,7 @@ from typing import NoReturn
 from multiprocess.connection import Connection  # type: ignore[import-untyped]  # ships no types
 
 from inflect import lifecycle, logs
-from inflect.errors import InflectError, UnreachableError
+from inflect.errors import CannotRunError, InflectError, RefusedError, UnreachableError
 from inflect.kafka.admin import Admin
 from inflect.model.revision import Revision
 from inflect.model.status import Quarantined, Report, Run
@@ -26,10 +26,6 @@ ORPHAN_EXIT_S = 5.0
 ASK_AGAIN_S = 1.0
 
 _log = logs.get("worker")
-
-
-class CannotRunError(InflectError):
-    """This revision cannot run here at all; the message says why and how to mend it."""
 
 
 def run_local(connection: Connection, slot: int, kafka: Mapping[str, str], log_format: str) -> NoReturn:
@@ -48,13 +44,14 @@ def run_local(connection: Connection, slot: int, kafka: Mapping[str, str], log_f
 
 def run(link: Link, slot: int, kafka: Mapping[str, str], revision: Revision, stop_requested: Callable[[], bool]) -> int:
     """Run until told to stop; every end is an exit code that tells the supervisor what to do next."""
+    post = Post(slot, kafka, link, lambda wanted: record_limits(kafka, wanted), stop_requested)
+    worker = Worker(post, revision)
     try:
         if not wait_for_kafka(link, kafka, revision, stop_requested):
             return lifecycle.EXIT_OK
-        post = Post(slot, kafka, link, lambda wanted: record_limits(kafka, wanted), stop_requested)
-        return Worker(post, revision).run()
-    except CannotRunError as error:
-        return quarantine(link, revision, str(error))
+        return worker.run()
+    except (CannotRunError, RefusedError) as error:
+        return quarantine(link, worker.revision, str(error))
     except InflectError as error:
         _log.warning("ending", pipeline=revision.pipeline.name, slot=slot, why=str(error))
         link.say(Report(state="stopping", revision=revision.number, detail=str(error)))

@@ -22,10 +22,10 @@ class Measurements:
         self._results["committed"] += 1
         self._durations.append(duration_s)
         self._sizes.append(count)
-        known = [
-            t for t in (min(batch.timestamps[:count], default=-1), max(batch.timestamps[:count], default=-1)) if t >= 0
-        ]
-        self._latencies += [max(0, now_ms - t) / 1000 for t in known]
+        timestamps = batch.timestamps[:count]
+        if timestamps:
+            extremes = (min(timestamps), max(timestamps))
+            self._latencies += [max(0, now_ms - t) / 1000 for t in extremes if t >= 0]
 
     def aborted(self) -> None:
         """One transaction did not end well."""
@@ -37,15 +37,16 @@ class Measurements:
 
     def take(self) -> tuple[MetricSample, ...]:
         """Everything since the last call."""
-        samples = [
-            *(
-                MetricSample("inflect_transactions_total", (("result", result),), amount=number)
-                for result, number in self._results.items()
-            ),
-            MetricSample("inflect_transaction_duration_seconds", observations=tuple(self._durations)),
-            MetricSample("inflect_batch_events", observations=tuple(self._sizes)),
-            MetricSample("inflect_event_latency_seconds", observations=tuple(self._latencies)),
-            *self._other,
-        ]
-        self.__init__()  # type: ignore[misc]  # empty again is what new is
-        return tuple(s for s in samples if s.amount or s.observations)
+        results, observed, other = self._results, self._observed(), self._other
+        self._results, self._other = Counter(), []
+        self._durations, self._sizes, self._latencies = [], [], []
+        counters = (MetricSample("inflect_transactions_total", (("result", r),), amount=n) for r, n in results.items())
+        return (*counters, *observed, *other)
+
+    def _observed(self) -> list[MetricSample]:
+        observations = {
+            "inflect_transaction_duration_seconds": self._durations,
+            "inflect_batch_events": self._sizes,
+            "inflect_event_latency_seconds": self._latencies,
+        }
+        return [MetricSample(name, observations=tuple(seen)) for name, seen in observations.items() if seen]
