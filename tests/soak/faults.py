@@ -13,10 +13,12 @@ import httpx
 from inflect.embedded.kafka import KafkaServer
 from inflect.embedded.postgres import PostgresServer
 from tests.installation import Installation
+from tests.waiting import eventually
 
 Kind = Literal["worker_kill", "supervisor_kill", "broker_restart", "postgres_restart"]
 
 WORKER_KILL_EVERY_S = 10
+WORKER_WITHIN_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Target:
 
 
 def inflict(fault: Fault, target: Target, draw: random.Random, done: Counter[str]) -> str:
-    """Do it and count it; what was done, in words. A worker that cannot be found is not counted."""
+    """Do it and count it; what was done, in words."""
     if fault.kind == "worker_kill":
         return _kill_worker(target, draw, done)
     if fault.kind == "supervisor_kill":
@@ -65,11 +67,18 @@ def inflict(fault: Fault, target: Target, draw: random.Random, done: Counter[str
 
 
 def _kill_worker(target: Target, draw: random.Random, done: Counter[str]) -> str:
-    try:
-        pids = target.installation.workers(target.pipeline)
-        pid = draw.choice(pids)
-        os.kill(pid, signal.SIGKILL)
-    except (httpx.HTTPError, IndexError, ProcessLookupError) as error:
-        return f"no worker to kill ({error!r})"
+    """Kill a worker that lives; after a supervisor's death it takes a moment until there is one again."""
+    killed: list[int] = []
+
+    def kill() -> bool:
+        try:
+            pid = draw.choice(target.installation.workers(target.pipeline))
+            os.kill(pid, signal.SIGKILL)
+        except (httpx.HTTPError, IndexError, ProcessLookupError):
+            return False
+        killed.append(pid)
+        return True
+
+    eventually(kill, within_s=WORKER_WITHIN_S, why="there is a worker to kill")
     done["worker_kill"] += 1
-    return f"worker_kill {pid}"
+    return f"worker_kill {killed[0]}"

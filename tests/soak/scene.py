@@ -48,13 +48,14 @@ class Load:
 
     def run(self) -> None:
         """Write all events; the idempotent client keeps them through a broker's restart."""
-        started = time.monotonic()
+        started, pause = time.monotonic(), threading.Event()
         for n in range(self.events):
             key, value = reference.event(n)
             self._write(key, value)
             self.written = n + 1
             if n % 100 == 0:
-                self.producer.poll(max(0.0, started + n * self.seconds / self.events - time.monotonic()))
+                self.producer.poll(0)
+                pause.wait(max(0.0, started + n * self.seconds / self.events - time.monotonic()))
         self.producer.flush(120)
 
     def _write(self, key: bytes, value: bytes) -> None:
