@@ -42,7 +42,8 @@
   const DELICATE = /\d{16}|(?:^|[:,[\s])-?\d[\d.]*[eE]\+?\d{3}/
   const INTEGER = /^-?\d+$/
 
-  // progress[0]: the event being run, progress[1]: its step, read by Python when the isolate no longer answers
+  // progress[0]: the event being run, or their number when none is; progress[1]: its step. Read by Python when the isolate
+  // no longer answers. Python sets progress[0] to -1 before each batch: as long as it is, the batch is not taken.
   const progress = new Int32Array(new SharedArrayBuffer(8))
 
   let config, steps, functions, stepCount, usesContext, isFilter
@@ -53,7 +54,7 @@
   // ---- the batch being run -------------------------------------------------------------------------------------
   let lines, delicate, columns, timed
   let cursor = 0 // everything below is settled
-  let callStart = 0 // the first event of the current call, for "timed out at its first event"
+  let callStart = -1 // the event that the current call began with, for "timed out at its first event"; -1: with more than that
   let outs, outputCharacters, halted, stopped
   let failures, kept, specials // by event, so that settling one again changes nothing
   let logs, logsDropped
@@ -705,6 +706,7 @@
       if (outputCharacters > limit) { stopped = true; break }
       if (runEvent(cursor)) return false
     }
+    progress[0] = total
     return true
   }
 
@@ -859,11 +861,12 @@
     stepTicks = new Array(stepCount).fill(0)
     task = null
     generation++
+    progress[0] = 0 // last: a batch that is taken is taken whole
     return true
   }
 
-  function go(proceed) {
-    callStart = cursor
+  function go(proceed, first = cursor) {
+    callStart = first
     sliceEnd = now() + ASYNC_SLICE_MS
     paused = false
     return proceed() ? result() : 1
@@ -944,7 +947,7 @@
     // Answers the result's text, 0 (the text does not hold `count` events), or 1 (waits: call `poll`).
     run(text, count, flags, columnsText) {
       if (!reset(text, count, flags, columnsText)) return 0
-      return go(loop)
+      return go(loop, -1)
     },
     // After the microtasks have run dry: a promise that is still pending never settles.
     poll() {
@@ -952,11 +955,11 @@
         failTask(task, 'step', task.waiting.step, ['timeout', 'the promise never settles: nothing is left that could settle it', null, null, null])
       return go(loop)
     },
-    // After a time limit ended a call: its first event is guilty, any other is tried again with the full time.
+    // After a time limit ended a call: the event it began with is guilty, any other is tried again with the full time.
     // A limit of 0 says that the call ended for another reason: nobody is guilty.
     interrupted(limit) {
-      if (limit > 0 && cursor === callStart) {
-        const step = progress[0] === cursor ? progress[1] : -1
+      if (limit > 0 && cursor < lines.length && cursor === callStart && progress[0] === cursor) {
+        const step = progress[1]
         const stage = step < 0 ? 'decode' : step < stepCount ? 'step' : 'encode'
         const at = stage === 'step' ? step : -1
         task ??= newTask(cursor, max(0, step))

@@ -26,17 +26,23 @@ GRACE_S = 3.0
 _LOAD_TIMEOUT_S = 10.0
 _CLOSE_S = 5.0
 _SPURIOUS_ENDINGS = 5
+# What a call costs around the events: the way into V8 and back. A limit of 1 ms is meant for the event alone.
+_CALL_S = 0.01
+# Microtasks run for `ASYNC_SLICE_MS` at a time (see the harness), whatever the limit of an event is.
+_SLICE_S = 0.25
+_LEAST_PATIENCE_S = 1.0
 
 _DELICATE = 1
 _TIMED = 2
 _WAITS = 1
-_BAD_FRAMING = 0
+_NOT_TAKEN = -1
 
 
 class IsolateLostError(Exception):
     """The isolate can run nothing more. `event` and `step` are where it was; `kind` is memory or timeout.
 
-    `finished`: all events had been run; not `started`: none of them, the isolate was lost to an earlier run.
+    `finished`: no event was running any more, the answer was being put together; not `started`: none of them was run,
+    the isolate was lost to an earlier run.
     """
 
     def __init__(self, kind: str, event: int, step: int, *, finished: bool) -> None:
@@ -61,7 +67,8 @@ class Isolate:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._timeout_s = program.timeout_ms / 1000
+        self._timeout_s = program.timeout_ms / 1000 + _CALL_S
+        self._patience_s = max(_LEAST_PATIENCE_S, self._timeout_s + _SLICE_S)
         self._opened = OpenRacer()
         self._racer = self._opened.__enter__()
         self._racer.set_hard_memory_limit(program.memory_mb << 20)
@@ -82,7 +89,7 @@ class Isolate:
     def _load(self, load: JSFunction) -> bool:
         try:
             answer = load(self._program.config, timeout_sec=max(_LOAD_TIMEOUT_S, self._timeout_s))
-            self._await_idle(self._timeout_s)
+            self._await_idle(self._patience_s)
         except (JSEvalException, IsolateLostError) as error:
             self.close()
             raise RefusedError(
@@ -100,13 +107,13 @@ class Isolate:
         be among them. Raises FramingError, and IsolateLostError after which only `close` may be called.
         """
         self._count = count
-        self._progress[0] = 0
+        self._progress[0] = _NOT_TAKEN
         flags = (_DELICATE if delicate else 0) | (_TIMED if timed else 0)
         if self._program.promises:
             self._await_start()
         reply = self._call("run", text, count, flags, columns)
         while reply == _WAITS and isinstance(reply, int):
-            self._await_idle(self._timeout_s)
+            self._await_idle(self._patience_s)
             reply = self._call("poll")
         if not isinstance(reply, str):
             raise FramingError
@@ -120,31 +127,40 @@ class Isolate:
             raise self._lost("timeout") from error
         except JSEvalException as error:
             raise self._lost("memory") from error
-        self._await_idle(self._timeout_s)
+        self._await_idle(self._patience_s)
         found: dict[str, Any] = orjson.loads(str(answer))
         return found
 
     def _call(self, name: str, *arguments: str | int) -> Any:
-        spurious = 0
+        """Call into the harness; where a limit cuts the call off, let it say who is guilty and go on behind.
+
+        A cut can come before the first line has run (this process was held up, or the termination was meant for the
+        call before). Then the harness still holds the batch before, and must not be asked about it: the call is made
+        again.
+        """
+        wasted = 0
         while True:
+            limit_ms = self._program.timeout_ms
             try:
                 return self._functions[name](*arguments, timeout_sec=self._timeout_s)
             except JSTimeoutException:
                 self._await_idle(GRACE_S)
-                name, arguments = "interrupted", (self._program.timeout_ms,)
-            except JSEvalException as error:
-                spurious += 1
-                if self._racer.was_hard_memory_limit_reached() or spurious > _SPURIOUS_ENDINGS:
-                    raise self._lost("memory") from error
-                # a termination meant for the call before may strike the next one
-                name, arguments = "interrupted", (0,)
-            if self._racer.was_hard_memory_limit_reached():
+            except JSEvalException:
+                limit_ms = 0
+            taken = self._progress[0] != _NOT_TAKEN
+            wasted += not (taken and limit_ms)
+            if self._racer.was_hard_memory_limit_reached() or (wasted > _SPURIOUS_ENDINGS and not limit_ms):
                 raise self._lost("memory")
+            answering = name == "interrupted" and self._progress[0] >= self._count
+            if limit_ms and (answering or wasted > _SPURIOUS_ENDINGS):
+                raise self._lost("timeout")
+            if taken:
+                name, arguments = "interrupted", (limit_ms,)
 
     def _await_start(self) -> None:
         """A loop that an earlier batch left behind is not the fault of this one."""
         try:
-            self._await_idle(self._timeout_s)
+            self._await_idle(self._patience_s)
         except IsolateLostError as lost:
             lost.started = False
             raise
@@ -159,7 +175,8 @@ class Isolate:
                 raise self._lost("memory") from error
 
     def _lost(self, kind: str) -> IsolateLostError:
-        event, step = self._progress[0], self._progress[1]
+        event = self._progress[0]
+        step = -1 if event == _NOT_TAKEN else self._progress[1]
         return IsolateLostError(kind, event, step, finished=event >= self._count)
 
     def close(self) -> bool:

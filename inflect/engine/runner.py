@@ -128,7 +128,10 @@ class Runner:
             timed=timed,
         )
         outputs = text.split(SEPARATOR)
-        return Part(first, outputs, orjson.loads(outputs.pop()), len(text))
+        meta = orjson.loads(outputs.pop())
+        if not meta["done"] == len(outputs) <= end - first:
+            raise RuntimeError(f"{len(outputs)} outputs of {end - first} events, {meta['done']} done; this is a defect")
+        return Part(first, outputs, meta, len(text))
 
     def _convict(self, event: int, lost: IsolateLostError) -> Part:
         """The event broke an isolate of its own: it fails, alone."""

@@ -1,5 +1,6 @@
 """One bad event in a batch of many fails alone, with its place; all others are delivered in order."""
 
+import orjson
 import pytest
 
 from inflect.model.event import Counts
@@ -116,3 +117,15 @@ def test_a_loop_left_behind_by_one_batch_convicts_nobody_in_the_next() -> None:
         assert opened.settle(batch([b"1"]), now=NOW).counts == {0: Counts(1, 1)}
         assert opened.settle(batch([b"2"]), now=NOW).counts == {0: Counts(1, 1)}
         assert not opened.needs_replacement
+
+
+def test_a_limit_shorter_than_a_batch_takes_loses_and_mixes_up_nothing() -> None:
+    values = [b'{"n":%d,"text":"%s"}' % (n, b"x" * 500) for n in range(2000)]
+    done: list[int | None] = []
+    with chain(revision("module.exports = ({ n }) => ({ n })", limits=Limits(timeout_ms=1))) as opened:
+        while len(done) < len(values):
+            settled = opened.settle(batch(values[len(done) :]), now=NOW)
+            assert settled.count > 0
+            done += [orjson.loads(value)["n"] if value else None for value in settled.values]
+    assert all(n in {place, None} for place, n in enumerate(done))
+    assert done.count(None) < 1000  # on a busy machine one or another event does take longer than 1 ms
