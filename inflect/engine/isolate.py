@@ -10,6 +10,7 @@ isolate may be busy with microtasks; `_await_idle` asks in a way that can be giv
 """
 
 import threading
+from functools import cache
 from importlib import resources
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +21,8 @@ from py_mini_racer import JSEvalException, JSFunction, JSTimeoutException
 from inflect.engine.program import Program
 from inflect.engine.racer import OpenRacer
 from inflect.errors import Fault, RefusedError
+
+_HARNESS = ("values", "context", "world", "settle", "run")
 
 # How long V8 may take to notice that it was told to stop: its own long strokes (sort, fill) cannot be interrupted.
 GRACE_S = 3.0
@@ -58,8 +61,12 @@ class FramingError(Exception):
     """The text does not split into as many events as it was said to hold: one of them holds a U+001E."""
 
 
+@cache
 def _harness() -> str:
-    return resources.files("inflect.engine").joinpath("harness.js").read_text(encoding="utf-8")
+    """The half of the engine that lives inside V8, as one expression; its files share one scope."""
+    folder = resources.files("inflect.engine").joinpath("harness")
+    parts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in _HARNESS]
+    return "\n".join(["(() => {", "'use strict'", *parts, "})()", "//# sourceURL=inflect:harness"])
 
 
 class Isolate:

@@ -18,7 +18,7 @@ from inflect.engine.program import OUTPUT_CHARACTERS, Program
 SEPARATOR = "\x1e"
 
 # Input of one call; a batch of large events becomes several calls, so that the batch itself never fills the heap.
-CALL_BYTES = 4 << 20
+CALL_BYTES = 2 << 20
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Lines:
 
 @dataclass(slots=True)
 class Part:
-    """What a range of events became; indexes inside are relative to `first`. See `harness.js`, `result()`."""
+    """What a range of events became; indexes inside are relative to `first`. See `result` in `harness/run.js`."""
 
     first: int
     outputs: list[str]

@@ -51,6 +51,16 @@ def test_split_parts_go_on_in_order_and_count_as_one_event() -> None:
     assert settled.counts == {0: Counts(3, 1, 2)}
 
 
+def test_each_part_of_a_split_has_headers_of_its_own() -> None:
+    split = "module.exports = (e, c) => { c.headers.n = ['0']; return c.split([1, 2]) }"
+    add = "module.exports = (e, c) => { c.headers.n.push(String(e)); return e }"
+    settled = settle(revision(split, add), [b"{}"])
+    assert [record.headers for record in settled.records[0]] == [
+        (("n", b"0"), ("n", b"1")),
+        (("n", b"0"), ("n", b"2")),
+    ]
+
+
 def test_a_failing_part_fails_the_source_event_once() -> None:
     split = "module.exports = (e, context) => context.split([1, 2])"
     settled = settle(
