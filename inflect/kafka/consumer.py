@@ -32,7 +32,7 @@ from inflect.model.status import PartitionProgress
 COMMITTED_WITHIN_S = 30.0
 _ANSWER_S = 5.0
 _PROBE_S = 0.5
-MAX_BATCH_BYTES = 16 * 1024 * 1024
+MAX_BATCH_BYTES = 8 * 1024 * 1024
 
 _FIRST_CHUNK = 100
 _LARGEST_CHUNK = 2_000

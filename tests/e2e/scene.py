@@ -1,7 +1,7 @@
 """A pipeline on stage: its functions, its topics, what it says of itself."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -43,7 +43,6 @@ class Scene:
     installation: Installation
     broker: Broker
     topic_name: Callable[[str], str]
-    flows: dict[str, Flow] = field(default_factory=dict)
 
     def flow(
         self,
