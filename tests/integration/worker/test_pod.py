@@ -63,7 +63,7 @@ class Pods:
         return shown
 
     def delivered(self) -> list[dict[str, Any]]:
-        return [json.loads(m.value()) for m in committed_records(self.servers, self.target)]
+        return [json.loads(m.value() or b"") for m in committed_records(self.servers, self.target)]
 
 
 def test_two_pods_share_the_partitions_and_hand_them_over(
