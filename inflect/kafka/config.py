@@ -102,10 +102,10 @@ def producer_config(
     them lets in; and since a broker compares the limit with a whole batch of records, the smallest bounds that batch.
     """
     given = {k: v for k, v in kafka.items() if not _is_consumer_only(k)}
-    owned = _PRODUCER_OWNED | {"message.max.bytes": max(_MAX_BYTES, *limits), "error_cb": on_error}
+    owned = _PRODUCER_OWNED | {"message.max.bytes": max((_MAX_BYTES, *limits)), "error_cb": on_error}
     batch_bytes = given.get("batch.size", str(_MAX_BYTES))
     if batch_bytes.isdigit():  # else the client refuses it in its own words
-        owned["batch.size"] = min(int(batch_bytes), _MAX_BYTES, *limits)
+        owned["batch.size"] = min((int(batch_bytes), _MAX_BYTES, *limits))
     if transactional_id is not None:
         owned |= {"transactional.id": transactional_id, "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS}
     return _ANY_CLIENT | _PRODUCER | given | owned
