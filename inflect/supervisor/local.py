@@ -239,10 +239,14 @@ class LocalPools:
 
 
 def _advance(known: dict[int, PartitionProgress], said: Mapping[int, PartitionProgress]) -> None:
-    """Take progress in, but not the late word of a worker that has lost the partition meanwhile."""
+    """Take progress in, but not the late word of a worker that has lost the partition meanwhile.
+
+    A report of an older assignment counts where it is further on: the wall clock may have been set back between two
+    assignments. The same rule as the store's, `put_progress`.
+    """
     for partition, progress in said.items():
         before = known.get(partition)
-        if before is None or progress.assigned_at_ms >= before.assigned_at_ms:
+        if before is None or progress.assigned_at_ms >= before.assigned_at_ms or progress.offset > before.offset:
             known[partition] = progress
 
 
