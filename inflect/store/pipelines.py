@@ -103,11 +103,15 @@ def desired(db: Database) -> list[DesiredPipeline]:
         return rows(connection, DesiredPipeline, "pipelines.desired")
 
 
-def history(db: Database, name: str) -> list[RevisionRow]:
-    """Return all revisions, newest first, those of a deleted pipeline too; NotFoundError where there are none."""
+def history(db: Database, name: str, *, limit: int | None = None, before: int | None = None) -> list[RevisionRow]:
+    """Return revisions, newest first, those of a deleted pipeline too; NotFoundError where there never was one.
+
+    `before` is the number the last page ended at.
+    """
     with db.connection() as connection:
-        found = rows(connection, RevisionRow, "pipelines.history", {"name": name, "number": None})
-    if not found:
+        parameters = {"name": name, "number": None, "before": before, "limit": limit}
+        found = rows(connection, RevisionRow, "pipelines.history", parameters)
+    if not found and before is None:
         raise NotFoundError(_missing(name))
     return found
 
@@ -137,18 +141,25 @@ def save_revisions(  # noqa: PLR0913  a change, who made it, from where and why
     delete: Sequence[str] = (),
     author: str,
     origin: Origin,
+    through: Origin | None = None,
     comment: str = "",
 ) -> dict[str, int]:
     """Save new revisions and delete pipelines, all or nothing; return the new number of each.
 
     Raises ConflictError when an `expected` is not current or a pinned file is unknown, NotFoundError when a pipeline to
     delete does not exist. A new revision lifts what halted or failed the old one; `paused` stays. Revisions outlive a
-    deleted pipeline, so numbers go on growing when it is made again.
+    deleted pipeline, so numbers go on growing when it is made again. `through` is where the change was asked for, for
+    the audit, when `origin` says something else (a rollback).
     """
     with db.transaction() as connection:
         execute(connection, "pipelines.lock_changes")
         _expect(connection, new, delete)
-        numbers = {revision.name: _save(connection, revision, author, origin, comment) for revision in new}
+        numbers = {}
+        for revision in new:
+            numbers[revision.name] = number = _insert(connection, revision, author, origin, comment)
+            detail = {"revision": number, "before": revision.expected, "origin": through or origin, "comment": comment}
+            action = "created" if revision.expected is None else "changed"
+            audit.record(connection, author, action, revision.name, detail)
         _delete(connection, delete, author, origin)
     return numbers
 
@@ -179,37 +190,27 @@ def _stale(revision: NewRevision, current: int | None) -> str:
     )
 
 
-def _save(connection: Connection[Any], revision: NewRevision, author: str, origin: Origin, comment: str) -> int:
-    number = _insert(
-        connection,
-        {
-            "name": revision.name,
-            "document": Json(revision.document),
-            "pins": Jsonb(dict(revision.pins)),
-            "entries": list(revision.entries),
-            "author": author,
-            "origin": origin,
-            "comment": comment,
-        },
-        revision.pins,
-    )
-    execute(connection, "pipelines.put_pipeline", {"name": revision.name, "revision": number})
-    action = "created" if revision.expected is None else "changed"
-    detail = {"revision": number, "before": revision.expected, "origin": origin, "comment": comment}
-    audit.record(connection, author, action, revision.name, detail)
-    return number
-
-
-def _insert(connection: Connection[Any], parameters: Mapping[str, Any], pins: Mapping[str, str]) -> int:
-    """Add the next revision inside the caller's transaction and return its number; ConflictError for unknown pins."""
-    asked = {"paths": list(pins), "hashes": list(pins.values())}
+def _insert(connection: Connection[Any], revision: NewRevision, author: str, origin: Origin, comment: str) -> int:
+    """Add the next revision and make it current; return its number. ConflictError for unknown pins."""
+    asked = {"paths": list(revision.pins), "hashes": list(revision.pins.values())}
     unknown = [path for path, _ in tuples(connection, "pipelines.missing_pins", asked)]
     if unknown:
         raise ConflictError(
-            f"pipeline {parameters['name']} needs files that the database does not have at this content:"
+            f"pipeline {revision.name} needs files that the database does not have at this content:"
             f" {', '.join(unknown)}; run `inflect sync` and repeat"
         )
-    return int(tuples(connection, "pipelines.insert_revision", parameters)[0][0])
+    parameters = {
+        "name": revision.name,
+        "document": Json(revision.document),
+        "pins": Jsonb(dict(revision.pins)),
+        "entries": list(revision.entries),
+        "author": author,
+        "origin": origin,
+        "comment": comment,
+    }
+    number = int(tuples(connection, "pipelines.insert_revision", parameters)[0][0])
+    execute(connection, "pipelines.put_pipeline", {"name": revision.name, "revision": number})
+    return number
 
 
 def _delete(connection: Connection[Any], names: Sequence[str], author: str, origin: Origin) -> None:
@@ -219,7 +220,7 @@ def _delete(connection: Connection[Any], names: Sequence[str], author: str, orig
         audit.record(connection, author, "deleted", name, {"origin": origin})
 
 
-def set_paused(db: Database, name: str, paused: bool, *, author: str) -> None:  # noqa: FBT001  the column's name
+def set_paused(db: Database, name: str, *, paused: bool, author: str, origin: Origin = "cli") -> None:
     """Pause or resume; a resume also lifts what halted or failed the pipeline.
 
     Asking for what already is changes nothing. NotFoundError where there is no such pipeline.
@@ -228,7 +229,7 @@ def set_paused(db: Database, name: str, paused: bool, *, author: str) -> None:  
     with db.transaction() as connection:
         row(connection, PipelineRow, "pipelines.list", {"name": name}, _missing(name))
         if execute(connection, f"pipelines.{verb}", {"name": name}):
-            audit.record(connection, author, f"{verb}d", name)
+            audit.record(connection, author, f"{verb}d", name, {"origin": origin})
 
 
 def set_state(db: Database, states: Mapping[str, tuple[PipelineState, str]]) -> None:
@@ -255,8 +256,9 @@ def set_halted(db: Database, name: str, reason: str, *, revision: int | None = N
 
 
 def _read(connection: Connection[Any], name: str, number: int) -> RevisionRow:
+    parameters = {"name": name, "number": number, "before": None, "limit": None}
     missing = f"there is no revision {number} of a pipeline {name}; `inflect history {name}` shows those there are"
-    return row(connection, RevisionRow, "pipelines.history", {"name": name, "number": number}, missing)
+    return row(connection, RevisionRow, "pipelines.history", parameters, missing)
 
 
 def _modules(connection: Connection[Any], name: str, stored: RevisionRow) -> dict[str, str]:

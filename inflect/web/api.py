@@ -79,14 +79,14 @@ def delete_pipeline(request: Request) -> Response:
 def pause(request: Request) -> Response:
     """Answer `POST pipelines/NAME/pause`."""
     here, name = house(request), request.path_params["name"]
-    operate.pause(here.db, name, author=author(request))
+    operate.pause(here.db, name, author=author(request), origin="api")
     return answer(show.show(here.db, name))
 
 
 def resume(request: Request) -> Response:
     """Answer `POST pipelines/NAME/resume`."""
     here, name = house(request), request.path_params["name"]
-    operate.resume(here.db, name, author=author(request))
+    operate.resume(here.db, name, author=author(request), origin="api")
     return answer(show.show(here.db, name))
 
 
@@ -96,13 +96,14 @@ def rollback(request: Request) -> Response:
     number = forms.json_body(request).get("revision")
     if not isinstance(number, int) or isinstance(number, bool):
         raise RefusedError(name, [Fault("revision", "must be the number of the revision to go back to")])
-    operate.rollback(here.db, name, number, author=author(request))
+    operate.rollback(here.db, name, number, author=author(request), origin="api")
     return answer(show.show(here.db, name))
 
 
 def revisions(request: Request) -> Response:
-    """Answer `GET pipelines/NAME/revisions`, newest first."""
-    return answer(store.history(house(request).db, request.path_params["name"])[: _limit(request)])
+    """Answer `GET pipelines/NAME/revisions?limit=…&before=N`, newest first."""
+    here, name = house(request), request.path_params["name"]
+    return answer(store.history(here.db, name, limit=_limit(request), before=_number(request, "before")))
 
 
 def test_pipeline(request: Request) -> Response:

@@ -80,7 +80,14 @@ _VERBS = (
         _TEST,
         refusals=(400, 404, 422),
     ),
-    _Verb("get", f"{_ONE}/revisions", "Revisions, newest first", _many("Revision"), refusals=(404,), query=("limit",)),
+    _Verb(
+        "get",
+        f"{_ONE}/revisions",
+        "Revisions, newest first",
+        _many("Revision"),
+        refusals=(404,),
+        query=("limit", "before"),
+    ),
     _Verb(
         "post",
         f"{_ONE}/rollback",

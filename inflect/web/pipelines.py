@@ -1,12 +1,12 @@
 """One pipeline: its page, its history, and the three things that can be done to it."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-import yaml
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -14,6 +14,7 @@ from inflect.control import operate
 from inflect.control.apply import Difference, differences
 from inflect.errors import InflectError, NotFoundError
 from inflect.model.pipeline import Pipeline
+from inflect.model.writer import write_documents
 from inflect.store import audit
 from inflect.store import pipelines as store
 from inflect.store.pipelines import RevisionRow
@@ -76,7 +77,7 @@ def _contents(request: Request, frame: Frame, name: str) -> dict[str, Any]:
         "group": model.group,
         "source_topic": model.source.topic,
         "definition": definition(model),
-        "document_lines": yaml.safe_dump(document, sort_keys=False, allow_unicode=True).splitlines(),
+        "document_lines": write_documents([dict(document)]).splitlines(),
         "revisions": revisions[:REVISIONS_SHOWN],
         "changes": changes,
     }
@@ -87,7 +88,7 @@ def _stored(request: Request, frame: Frame, name: str) -> tuple[list[RevisionVie
     if frame.outage is not None:
         return [], []
     db = house(request).db
-    newest = store.history(db, name)[: REVISIONS_SHOWN + 1]
+    newest = store.history(db, name, limit=REVISIONS_SHOWN + 1)
     return revision_views(newest), [overview.change(row) for row in audit.recent(db, name, CHANGES_SHOWN)]
 
 
@@ -166,20 +167,16 @@ def _lines(difference: Difference) -> Iterator[DifferenceView]:
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=120).removesuffix("\n...\n").strip()
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def history(request: Request) -> Response:
     """Answer `GET /pipelines/NAME/history?before=N`."""
     name, here = request.path_params["name"], house(request)
     before = request.query_params.get("before", "")
-    rows = store.history(here.db, name)
-    current = rows[0].number
-    if before.isdecimal():
-        rows = [row for row in rows if row.number < int(before)]
-    shown = revision_views(rows[: REVISIONS_A_PAGE + 1])[:REVISIONS_A_PAGE]
+    current = store.history(here.db, name, limit=1)[0].number
+    rows = store.history(here.db, name, limit=REVISIONS_A_PAGE + 1, before=int(before) if before.isdecimal() else None)
+    shown = revision_views(rows)[:REVISIONS_A_PAGE]
     more = f"/pipelines/{name}/history?before={shown[-1].number}" if len(rows) > REVISIONS_A_PAGE else ""
     context = {"name": name, "revisions": shown, "current": current, "more": more}
     frame = here.pulse.frame
@@ -193,14 +190,14 @@ def history(request: Request) -> Response:
 def pause(request: Request) -> Response:
     """Answer `POST /pipelines/NAME/pause`."""
     name = request.path_params["name"]
-    operate.pause(house(request).db, name, author=author(request))
+    operate.pause(house(request).db, name, author=author(request), origin="web")
     return _changed(request, name)
 
 
 def resume(request: Request) -> Response:
     """Answer `POST /pipelines/NAME/resume`."""
     name = request.path_params["name"]
-    operate.resume(house(request).db, name, author=author(request))
+    operate.resume(house(request).db, name, author=author(request), origin="web")
     return _changed(request, name)
 
 

@@ -58,8 +58,12 @@ where name = %(name)s and (paused or halted is not null or state in ('failed', '
 
 -- name: history
 select number, document, pins, entries, author, origin, comment, created_at
-from revisions where pipeline = %(name)s and (%(number)s::integer is null or number = %(number)s)
+from revisions
+where pipeline = %(name)s
+  and (%(number)s::integer is null or number = %(number)s)
+  and (%(before)s::bigint is null or number < %(before)s)
 order by number desc
+limit %(limit)s
 
 -- name: modules
 -- One row per pin; `code` is null where the version is gone.

@@ -226,6 +226,17 @@ def test_pause_resume_and_delete_leave_a_trace(database: Database, admin: Admin,
     ]
 
 
+def test_the_audit_says_where_a_change_was_asked_for(database: Database, admin: Admin, document: Documents) -> None:
+    do(database, admin, document())
+    do(database, admin, document(on_error="drop"))
+    operate.pause(database, "p", author="ann", origin="web")
+    operate.resume(database, "p", author="ann", origin="api")
+    operate.rollback(database, "p", 1, author="ann", origin="api")
+    assert pipelines.get_revision(database, "p", 3).origin == "rollback"
+    asked = [(row.action, row.detail["origin"]) for row in audit.recent(database, "p", 3)]
+    assert asked == [("changed", "api"), ("resumed", "api"), ("paused", "web")]
+
+
 @pytest.mark.parametrize("verb", [operate.pause, operate.resume, operate.delete])
 def test_a_pipeline_that_is_not_there_is_not_found(database: Database, verb: Callable[..., None]) -> None:
     with pytest.raises(NotFoundError, match="no pipeline nobody"):

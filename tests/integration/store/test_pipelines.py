@@ -81,6 +81,15 @@ def test_a_pipeline_that_is_not_there_is_named(database: Database) -> None:
             ask()
 
 
+def test_history_comes_in_pages(database: Database) -> None:
+    save(database, revision("p"))
+    for expected in range(1, 5):
+        save(database, revision("p", expected))
+    assert [row.number for row in history(database, "p", limit=2)] == [5, 4]
+    assert [row.number for row in history(database, "p", limit=2, before=4)] == [3, 2]
+    assert history(database, "p", before=1) == []
+
+
 def test_a_stale_change_conflicts_and_nothing_of_its_set_is_saved(database: Database) -> None:
     save(database, revision("one"), revision("two"))
     with pytest.raises(ConflictError, match="two is at revision 1, not 7"):
