@@ -169,8 +169,11 @@ def name_argument(**more: Any) -> Decorator:
 
 
 def lines_of(difference: Any) -> Iterator[tuple[str, str]]:
-    """Yield `(sign, text)` for a difference: `-` what was, `+` what is now."""
+    """Yield `(sign, text)` for a difference, safe for a terminal: `-` what was, `+` what is now."""
+    from inflect.logs import printable
+
     for sign, value in (("-", difference.before), ("+", difference.after)):
         if value is not None:
             place = f"{difference.path}: " if difference.path else ""
-            yield sign, f"{place}{value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield sign, printable(place + text)

@@ -149,13 +149,15 @@ def _error_line(result: Mapping[str, Any]) -> str:
 
 def _print(results: Sequence[Mapping[str, Any]], cases: Sequence[tuple[str, str, str]], *, expected: bool) -> None:
     """A line an event: where something was expected the mark says whether it came, else what became of the event."""
+    from inflect.logs import printable
+
     for result, (pipeline, name, failure) in zip(results, cases, strict=True):
         outcome = result["outcome"]
         shown = "failed" if failure else "delivered" if expected else outcome
         mark, colour = _MARKS[shown], _COLOURS[shown]
         where = f" in {result['step'] or result['stage']}" if result.get("stage") else ""
         reason = f": {result['reason']}" if result.get("reason") else ""
-        click.secho(f"{mark} {pipeline}: {name}: {outcome}{where}{reason}", fg=colour)
+        click.secho(printable(f"{mark} {pipeline}: {name}: {outcome}{where}{reason}"), fg=colour)
         for line in failure.splitlines():
             say(f"    {line}")
         for output in result.get("outputs") or ():

@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from inflect.cli.main import cli
+from inflect.cli.session import lines_of
+from inflect.control.apply import Difference
 from inflect.model.document import JSON_SCHEMA
 
 VERBS = {
@@ -92,6 +94,21 @@ def test_the_faults_of_all_files_are_told_at_once_one_a_line(tmp_path: Path) -> 
     assert [line.startswith("error: ") for line in lines] == [True] * len(lines)
     assert f"error: {tmp_path}/a.yaml: line 2, column 1: 'name' is given twice; keep one of them" in lines
     assert any(line.startswith(f"error: {tmp_path}/b.json: line 1") for line in lines)
+
+
+def test_what_functions_and_files_say_cannot_paint_the_terminal(tmp_path: Path) -> None:
+    folder = tmp_path / "processors" / "filters"
+    folder.mkdir(parents=True)
+    (folder / "no.js").write_text("module.exports = (event, context) => context.filter('\\x1b[2J')")
+    case = {"name": "\x1b[31m", "event": {}, "expect": {"outcome": "filtered"}}
+    pipeline = {"name": "p", "source": {"topic": "in"}, "target": {"topic": "out"}, "steps": [{"filter": "no"}]}
+    (tmp_path / "p.json").write_text(json.dumps(pipeline | {"tests": [case]}))
+    result = inflect("test", "p.json")
+    assert result.exit_code == 0
+    assert "\\x1b[2J" in result.stdout
+    assert "\x1b" not in result.stdout
+    before = Difference("description", None, "\x1b[2J\n- forged")
+    assert list(lines_of(before)) == [("+", "description: \\x1b[2J\\n- forged")]
 
 
 def test_a_missing_file_and_an_empty_directory_are_named(tmp_path: Path) -> None:
