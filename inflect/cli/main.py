@@ -5,7 +5,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -16,18 +16,39 @@ INTERRUPTED = 130
 
 
 class Verbs(click.Group):
-    """Turns our errors into lines on stderr and their exit code."""
+    """Turns errors, ours and those of usage, into lines on stderr and their exit code."""
+
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        """Read the flags that stand before the verb."""
+        try:
+            return super().make_context(*arguments, **extra)
+        except click.UsageError as error:
+            _misused(error)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb."""
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            _misused(error)
         except InflectError as error:
             from inflect.logs import printable, without_secrets
 
             for line in str(error).splitlines():
                 click.echo(f"error: {printable(without_secrets(line))}", err=True)
             ctx.exit(error.exit_code)
+
+
+def _misused(error: click.UsageError) -> NoReturn:
+    """One line for scripts and logs, where click writes four; a bare `inflect` still gets the whole help."""
+    from inflect.logs import printable
+
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        raise error
+    verb = error.ctx.command_path if error.ctx else "inflect"
+    words = " ".join(error.format_message().split())
+    click.echo(printable(f"error: {words.rstrip('.')}; see `{verb} --help`"), err=True)
+    raise click.exceptions.Exit(error.exit_code)
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -19,6 +19,8 @@ from inflect.cli.session import (
     yes_option,
 )
 
+_LARGEST_REVISION = 2**31 - 1  # as the database counts them
+
 
 @click.command()
 @name_argument()
@@ -65,7 +67,7 @@ def delete(ctx: click.Context, /, name: str, *, yes: bool, as_json: bool) -> Non
 
 @click.command()
 @name_argument()
-@click.argument("revision", type=click.IntRange(min=1))
+@click.argument("revision", type=click.IntRange(1, _LARGEST_REVISION))
 @json_option
 @click.pass_context
 def rollback(ctx: click.Context, /, name: str, revision: int, *, as_json: bool) -> None:

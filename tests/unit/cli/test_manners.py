@@ -59,13 +59,30 @@ def test_completion_prints_the_script(shell: str, mark: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("aply",), ("apply",), ("rollback", "x", "zero"), ("serve", "--what"), ("show",)]
+    ("arguments", "verb"),
+    [
+        (("aply",), "inflect"),
+        (("apply",), "inflect apply"),
+        (("completion",), "inflect completion"),
+        (("rollback", "x", "zero"), "inflect rollback"),
+        (("rollback", "x", "2147483648"), "inflect rollback"),
+        (("serve", "--what"), "inflect serve"),
+        (("--log-format", "loud", "list"), "inflect"),
+    ],
 )
-def test_wrong_usage_exits_2_and_says_so_on_stderr(arguments: tuple[str, ...]) -> None:
-    result = inflect(*arguments)
+def test_wrong_usage_exits_2_with_one_line_on_stderr_and_its_mend(arguments: tuple[str, ...], verb: str) -> None:
+    result = CliRunner().invoke(cli, arguments, prog_name="inflect")
     assert result.exit_code == 2
-    assert "Error" in result.stderr
+    [line] = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert line.endswith(f"; see `{verb} --help`")
     assert result.stdout == ""
+
+
+def test_a_bare_inflect_shows_the_verbs() -> None:
+    result = inflect()
+    assert result.exit_code == 2
+    assert "Commands:" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [("list",), ("show", "p"), ("migrate",), ("sync",), ("serve",), ("pause", "p")])
