@@ -12,8 +12,10 @@ import socket
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from inflect.web.problems import problem
 
 BODY_DEADLINE_S = 30.0
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -94,12 +96,16 @@ class Security:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._hosts.allow(hosts[0]):
             text = f"This server does not answer to the name in Host; ask for {_LOOPBACK[0]} or the configured address."
-            await PlainTextResponse(text, 421)(scope, receive, sender)
+            await _refusal(scope, 421, text)(scope, receive, sender)
         elif is_cross_site(scope["method"], headers):
             text = "Refused: a change was asked for from another site. Make it from Inflect's own pages."
-            await PlainTextResponse(text, 403)(scope, receive, sender)
+            await _refusal(scope, 403, text)(scope, receive, sender)
         else:
             await self._app(scope, _with_deadline(receive), sender)
+
+
+def _refusal(scope: Scope, status: int, text: str) -> Response:
+    return problem(status, text) if scope["path"].startswith("/api/") else PlainTextResponse(text, status)
 
 
 def _with_headers(send: Send, *, secure: bool) -> Send:

@@ -36,6 +36,16 @@ def test_a_foreign_host_gets_421() -> None:
 
 
 @pytest.mark.parametrize(
+    ("headers", "status"), [({"host": "evil.test"}, 421), ({"origin": "http://evil.test"}, 403)], ids=["host", "site"]
+)
+def test_the_api_refuses_with_a_problem(headers: dict[str, str], status: int) -> None:
+    with served() as client:
+        answer = client.post("/api/v1/pipelines", headers=headers)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == answer.status_code == status
+
+
+@pytest.mark.parametrize(
     ("headers", "refused"),
     [
         ({}, False),
