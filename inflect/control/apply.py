@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from inflect.control.checks import pipeline_faults
 from inflect.control.code import Files, entries_of, pins_of
-from inflect.errors import Fault, RefusedError
+from inflect.errors import Fault, RefusedError, UnreachableError
 from inflect.kafka.admin import Admin, NewTopicSpec
-from inflect.model.document import canonical, parse_pipeline
+from inflect.model.document import canonical, parse_pipeline, salvage
 from inflect.model.pipeline import Pipeline
 from inflect.store import pipelines as store
 from inflect.store import processors
@@ -75,7 +75,8 @@ class _Checked:
 def plan(db: Database, admin: Admin, documents: Sequence[dict[str, Any]], *, prune: bool = False) -> Plan:
     """Compare documents with the database; with `prune` pipelines that are not among them are deleted.
 
-    RefusedError holds all faults of all documents; UnreachableError when broker or database are away.
+    RefusedError holds all faults of all documents; UnreachableError when broker or database are away and nothing is
+    wrong with the documents themselves.
     """
     return _plan(db, admin, documents, prune=prune)[0]
 
@@ -122,13 +123,19 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Di
 def _plan(
     db: Database, admin: Admin, documents: Sequence[dict[str, Any]], *, prune: bool
 ) -> tuple[Plan, dict[str, _Checked]]:
-    pipelines = _parse_all(documents)
-    rows = {row.name: row for row in store.list_pipelines(db)}
-    files = processors.current(db)
-    existing = {name: info.partitions for name, info in admin.topics().items()}
+    pipelines, faults = _parse_all(documents)
+    try:
+        rows = {row.name: row for row in store.list_pipelines(db)}
+        files = processors.current(db)
+        existing = {name: info.partitions for name, info in admin.topics().items()}
+    except UnreachableError:
+        _refuse(faults)
+        raise
     specs = _missing_topics(pipelines, existing)
     topics = existing | {spec.name: spec.partitions or 1 for spec in specs}
-    _refuse((p.name, pipeline_faults(p, files, topics)) for p in pipelines)
+    for pipeline in pipelines:
+        faults.setdefault(pipeline.name, []).extend(pipeline_faults(pipeline, files, topics))
+    _refuse(faults)
     checked = {p.name: _check(d, p, files) for d, p in zip(documents, pipelines, strict=True)}
     changes = [_change(db, one, rows.get(name)) for name, one in checked.items()]
     if prune:
@@ -139,28 +146,31 @@ def _plan(
     return Plan(tuple(changes), tuple(specs)), checked
 
 
-def _parse_all(documents: Sequence[dict[str, Any]]) -> list[Pipeline]:
+def _parse_all(documents: Sequence[dict[str, Any]]) -> tuple[list[Pipeline], dict[str, list[Fault]]]:
+    """Return every pipeline that can be made out, and the faults of the documents by the name of their pipeline."""
     pipelines: list[Pipeline] = []
-    faults: list[tuple[str, list[Fault]]] = []
+    faults: dict[str, list[Fault]] = {}
     for number, document in enumerate(documents, 1):
         try:
             pipelines.append(parse_pipeline(document))
         except RefusedError as error:
             subject = error.subject if error.subject != "pipeline" else f"document {number}"
-            faults.append((subject, error.faults))
+            faults.setdefault(subject, []).extend(error.faults)
+            pipelines += [salvaged] if (salvaged := salvage(document, error.faults)) else []
     names = [p.name for p in pipelines]
-    faults += [(n, [Fault("name", "is given to two pipelines")]) for n in dict.fromkeys(names) if names.count(n) > 1]
-    _refuse(faults)
-    return pipelines
+    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+        faults.setdefault(name, []).append(Fault("name", "is given to two pipelines"))
+    return pipelines, faults
 
 
-def _refuse(found: Iterable[tuple[str, list[Fault]]]) -> None:
+def _refuse(found: Mapping[str, list[Fault]]) -> None:
     """Raise one RefusedError for the faults of all subjects, if there are any."""
-    faulty = [(subject, faults) for subject, faults in found if faults]
+    faulty = {subject: list(dict.fromkeys(faults)) for subject, faults in found.items() if faults}
     if len(faulty) == 1:
-        raise RefusedError(*faulty[0])
+        raise RefusedError(*next(iter(faulty.items())))
     if faulty:
-        faults = [Fault(f"{subject}: {f.path}" if f.path else subject, f.message) for subject, fs in faulty for f in fs]
+        named = [(subject, fault) for subject, faults in faulty.items() for fault in faults]
+        faults = [Fault(f"{subject}: {f.path}" if f.path else subject, f.message) for subject, f in named]
         raise RefusedError("pipelines", faults)
 
 

@@ -5,6 +5,7 @@ then the rules that join several keys. All faults are collected before any is to
 its mend. What needs a broker, the processors or a registry is checked in `control`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from difflib import get_close_matches
@@ -29,10 +30,11 @@ from inflect.model.pipeline import (
 )
 from inflect.model.reader import read_documents
 
-__all__ = ["JSON_SCHEMA", "canonical", "parse_pipeline", "read_documents", "rfc3339"]
+__all__ = ["JSON_SCHEMA", "canonical", "parse_pipeline", "read_documents", "rfc3339", "salvage"]
 
 _VALIDATOR = jsonschema_rs.Draft202012Validator(JSON_SCHEMA)
 _KINDS: tuple[StepKind, ...] = ("transformation", "filter")
+_BACKBONE = ("name", "source", "steps", "target")
 _BROKER_TOPICS = ("__consumer_offsets", "__transaction_state")
 _TYPE_WORDS = {
     "string": "text",
@@ -51,6 +53,18 @@ def parse_pipeline(document: Mapping[str, Any]) -> Pipeline:
         name = document.get("name") if isinstance(document, dict) else None
         raise RefusedError(name if isinstance(name, str) and name else "pipeline", faults)
     return _build(document)
+
+
+def salvage(document: Mapping[str, Any], faults: list[Fault]) -> Pipeline | None:
+    """Return what a document with these faults means without the keys they are about, so that the rest of it can be
+    checked too; None where name, ends or steps are not whole.
+    """
+    faulty = {re.split(r"[.\[]", fault.path)[0] for fault in faults}
+    known: dict[str, Any] = _tidy(document, JSON_SCHEMA)
+    try:
+        return parse_pipeline({k: v for k, v in known.items() if k in _BACKBONE or k not in faulty})
+    except RefusedError:
+        return None
 
 
 def canonical(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -152,6 +152,20 @@ def test_faults_of_the_documents_themselves_come_together(
     assert "pipelines: twice: name: is given to two pipelines" in lines
 
 
+def test_faults_of_a_document_and_of_the_world_around_it_come_together(
+    database: Database, admin: Admin, document: Documents, topic: str
+) -> None:
+    steps = [{"filter": "nix", "parms": {}}]
+    lines = refusal(database, admin, document(colour="red", stamp=5, steps=steps, target={"topic": f"{topic}-no"}))
+    paths = sorted(line.split(": ")[1] for line in lines)
+    assert paths == ["colour", "stamp", "steps[0].filter", "steps[0].parms", "target.topic"]
+
+
+def test_faults_of_a_document_are_told_without_a_broker(database: Database, document: Documents) -> None:
+    with Admin({"bootstrap.servers": "127.0.0.1:9"}, timeout_s=1) as away, pytest.raises(RefusedError, match="colour"):
+        do(database, away, document(colour="red"))
+
+
 def test_a_pipeline_may_read_what_another_one_of_the_set_creates(
     database: Database, admin: Admin, document: Documents
 ) -> None:
