@@ -42,13 +42,11 @@ def try_events(
     try:
         answer = run_in_sandbox(try_here, *arguments, timeout_s=timeout_s, memory_mb=limits.memory_mb)
     except SandboxError as error:
-        if len(events) > 1:  # one of them took the child along: each gets one of its own
-            return [
-                result
-                for event in events
-                for result in try_events(revision, [event], max_record_bytes=max_record_bytes)
-            ]
-        return [_lost_result(revision.pipeline, error)] * len(events)
+        if len(events) <= 1:
+            return [_lost_result(revision.pipeline, error) for _ in events]
+        middle = len(events) // 2  # one of them took the child along: halves find it in few more children
+        halves = (events[:middle], events[middle:])
+        return [result for half in halves for result in try_events(revision, half, max_record_bytes=max_record_bytes)]
     if "faults" in answer:
         raise RefusedError("processors", [Fault(*fault) for fault in answer["faults"]])
     results: list[dict[str, Any]] = answer["results"]

@@ -2,9 +2,13 @@
 
 # ruff: noqa: E501  a step's JavaScript stays on the line of its test
 
+from typing import Any
+
 import pytest
 
+from inflect.engine.sandbox import SandboxError
 from inflect.errors import RefusedError
+from inflect.processing import trial
 from inflect.processing.trial import TrialEvent, check_expectation, try_events
 from tests.unit.processing.chains import revision
 
@@ -77,3 +81,19 @@ def test_expectations_that_hold_miss_nothing_and_others_are_told() -> None:
     assert check_expectation(failed, {"outcome": "failed", "error": "Cannot read properties"}) == []
     assert check_expectation(failed, {"error": "exception"}) == []
     assert len(check_expectation(failed, {"error": "other"})) == 1
+
+
+def test_an_event_that_takes_its_process_along_is_found_in_few_more_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+
+    def sandbox(_function: Any, _revision: Any, events: list[TrialEvent], _limits: Any, **_bounds: Any) -> Any:
+        started.append(len(events))
+        if any(event.value == b"deadly" for event in events):
+            raise SandboxError("the sandbox died (signal 6)")
+        return {"results": [{"outcome": "delivered"} for _ in events]}
+
+    monkeypatch.setattr(trial, "run_in_sandbox", sandbox)
+    results = try_events(revision(*STEPS), [TrialEvent(b"deadly" if n == 41 else b"1") for n in range(64)])
+    assert [n for n, result in enumerate(results) if result["outcome"] == "failed"] == [41]
+    assert len(results) == 64
+    assert len(started) == 13
