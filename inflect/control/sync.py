@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inflect.control.code import Files, entries_of, pins_of, reached
-from inflect.engine.compile import compile_files
+from inflect.engine.compile import ENDINGS, MAX_FILE_BYTES, compile_files
 from inflect.errors import ConflictError, Fault, RefusedError, UsageError
 from inflect.model.document import parse_pipeline
 from inflect.model.processor import ProcessorVersion
@@ -19,9 +19,7 @@ from inflect.store import pipelines, processors
 from inflect.store.database import Database
 from inflect.store.pipelines import NewRevision
 
-ENDINGS = (".js", ".mjs", ".cjs", ".json")
 MAX_FILES = 2000
-MAX_FILE_BYTES = 1024 * 1024
 _ATTEMPTS = 3
 
 
@@ -112,7 +110,7 @@ def _read(path: Path, directory: Path) -> str:
     if not path.resolve().is_relative_to(directory.resolve()):
         raise ValueError("it is a link that leads out of the directory")
     if path.stat().st_size > MAX_FILE_BYTES:
-        raise ValueError(f"it is larger than {MAX_FILE_BYTES // 1024} KB")
+        raise ValueError(f"it is larger than {MAX_FILE_BYTES >> 20} MB")
     text = path.read_text(encoding="utf-8")
     if "\0" in text:
         raise ValueError("it holds the character U+0000; is it text?")

@@ -37,16 +37,7 @@ class ServerProcess:
         try:
             with log.open("wb") as output:
                 self._guard = subprocess.Popen(  # noqa: S603  the command is ours
-                    [
-                        sys.executable,
-                        "-I",
-                        "-S",
-                        guard.__file__,
-                        str(int(stop_signal)),
-                        str(grace_s),
-                        user or "-",
-                        *command,
-                    ],
+                    [*_GUARD, str(int(stop_signal)), str(grace_s), user or "-", *command],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=output,

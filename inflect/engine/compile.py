@@ -22,7 +22,7 @@ from inflect.errors import Fault
 from inflect.model.processor import ProcessorKind, ProcessorVersion, content_hash
 
 ENDINGS = (".js", ".mjs", ".cjs", ".json")
-MAX_FILE_BYTES = 5 << 20
+MAX_FILE_BYTES = 1 << 20
 _TIMEOUT_S = 60.0
 _LOAD_TIMEOUT_MS = 2000
 _MEMORY_MB = 256

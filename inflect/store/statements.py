@@ -4,7 +4,7 @@ Rows come back as the dataclass that is asked for, column by column. This module
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
@@ -40,12 +40,6 @@ def _split(text: str) -> list[tuple[str, str]]:
 def execute(connection: Connection[Any], name: str, parameters: Parameters | None = None) -> int:
     """Run a statement; return how many rows it touched."""
     return connection.execute(statements()[name], parameters).rowcount
-
-
-def execute_many(connection: Connection[Any], name: str, parameters: Sequence[Parameters]) -> None:
-    """Run a statement once per set of parameters, in one round trip."""
-    with connection.cursor() as cursor:
-        cursor.executemany(statements()[name], parameters)
 
 
 def rows(
