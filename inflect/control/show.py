@@ -4,7 +4,6 @@ Read from the database alone: what the supervisor and its workers last said. Cou
 beside the offsets, so they are exact as of the last report.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -27,11 +26,7 @@ def show(db: Database, name: str) -> dict[str, Any]:
 
 def show_all(db: Database) -> list[dict[str, Any]]:
     """Return every pipeline's object, by name."""
-    workers, progress = defaultdict(list), defaultdict(list)
-    for worker in status.workers(db):
-        workers[worker.pipeline].append(worker)
-    for part in status.progress(db):
-        progress[part.pipeline].append(part)
+    workers, progress = status.by_pipeline(status.workers(db)), status.by_pipeline(status.progress(db))
     now = datetime.now(UTC)
     return [describe(row, workers[row.name], progress[row.name], now) for row in store.list_pipelines(db)]
 

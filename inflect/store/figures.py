@@ -7,21 +7,13 @@ from inflect.metrics import PipelineFigures, render
 from inflect.model.event import Counts, StepCounts
 from inflect.store.database import Database
 from inflect.store.pipelines import PipelineRow, list_pipelines
-from inflect.store.workers import ProgressRow, WorkerRow, load_metrics, progress, workers
+from inflect.store.workers import ProgressRow, WorkerRow, by_pipeline, load_metrics, progress, workers
 
 
 def exposition(db: Database, *, now_s: float, version: str) -> bytes:
     """Return the whole `/metrics` page of this box; `now_s` is seconds since 1970, for lag in seconds."""
-    pipelines, live, partitions = list_pipelines(db), workers(db), progress(db)
-    figures = [
-        pipeline_figures(
-            row,
-            [worker for worker in live if worker.pipeline == row.name],
-            [part for part in partitions if part.pipeline == row.name],
-            now_s,
-        )
-        for row in pipelines
-    ]
+    pipelines, live, partitions = list_pipelines(db), by_pipeline(workers(db)), by_pipeline(progress(db))
+    figures = [pipeline_figures(row, live[row.name], partitions[row.name], now_s) for row in pipelines]
     return render(figures, load_metrics(db), version=version)
 
 

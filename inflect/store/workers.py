@@ -5,11 +5,12 @@ writes its own row. Kafka's offset metadata stays the authority for counts, this
 What belongs to a pipeline that was deleted meanwhile is left out.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg import Connection
 from psycopg.types.json import Json, Jsonb
@@ -61,6 +62,9 @@ class ProgressRow:
     steps: dict[str, StepCounts]
     last_timestamp: int
     updated_at: datetime
+
+
+Report = TypeVar("Report", WorkerRow, ProgressRow)
 
 
 def save_reports(db: Database, workers: Iterable[WorkerRow], progress: Progress) -> None:
@@ -119,6 +123,14 @@ def load_metrics(db: Database) -> dict[SeriesKey, Series]:
     with db.connection() as connection:
         found = tuples(connection, "workers.series")
     return {(pipeline, worker): read_series(series) for pipeline, worker, series in found}
+
+
+def by_pipeline(rows: Iterable[Report]) -> defaultdict[str, list[Report]]:
+    """Sort workers or progress into their pipelines; a pipeline without any has an empty list."""
+    sorted_rows: defaultdict[str, list[Report]] = defaultdict(list)
+    for one in rows:
+        sorted_rows[one.pipeline].append(one)
+    return sorted_rows
 
 
 @contextmanager

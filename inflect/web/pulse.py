@@ -16,6 +16,7 @@ from typing import Any, Self
 from inflect import logs
 from inflect.errors import InflectError
 from inflect.model.pipeline import Pipeline
+from inflect.store.workers import by_pipeline
 from inflect.web import overview
 from inflect.web.figures import Figures, Track
 from inflect.web.live import Fragments, Hub, Topic
@@ -143,9 +144,9 @@ class Pulse:
 
     def _see(self, reading: Reading) -> Frame:
         views, figures, models = {}, {}, {}
+        all_workers, all_progress = by_pipeline(reading.workers), by_pipeline(reading.progress)
         for row in reading.pipelines:
-            progress = [part for part in reading.progress if part.pipeline == row.name]
-            workers = [worker for worker in reading.workers if worker.pipeline == row.name]
+            workers, progress = all_workers[row.name], all_progress[row.name]
             models[row.name] = model = self._model(row.name, row.revision, row.document)
             track = self._tracks.setdefault(row.name, Track())
             track.add(overview.sample(row, progress, reading.at.timestamp()))
