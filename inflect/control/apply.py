@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from inflect.control.checks import pipeline_faults
 from inflect.control.code import Files, entries_of, pins_of
+from inflect.control.cycles import Links, cycle_faults
 from inflect.errors import Fault, RefusedError, UnreachableError
 from inflect.kafka.admin import Admin, NewTopicSpec
 from inflect.model.document import canonical, parse_pipeline, salvage
@@ -133,8 +134,10 @@ def _plan(
         raise
     specs = _missing_topics(pipelines, existing)
     topics = existing | {spec.name: spec.partitions or 1 for spec in specs}
+    links = _links(() if prune else rows.values(), pipelines)
     for pipeline in pipelines:
         faults.setdefault(pipeline.name, []).extend(pipeline_faults(pipeline, files, topics))
+        faults[pipeline.name].extend(cycle_faults(pipeline.name, links))
     _refuse(faults)
     checked = {p.name: _check(d, p, files) for d, p in zip(documents, pipelines, strict=True)}
     changes = [_change(db, one, rows.get(name)) for name, one in checked.items()]
@@ -144,6 +147,18 @@ def _plan(
     wanted = _topics_of([checked[name].pipeline for name in needed])
     specs = _roomy([spec for spec in specs if spec.name in wanted], pipelines, existing, admin)
     return Plan(tuple(changes), tuple(specs)), checked
+
+
+def _links(rows: Iterable[PipelineRow], pipelines: Iterable[Pipeline]) -> Links:
+    """Return where every pipeline there will be reads and delivers; new documents replace stored ones."""
+    found: dict[str, tuple[str, str]] = {}
+    for row in rows:
+        try:
+            stored = parse_pipeline(row.document)
+        except RefusedError:  # edited by hand into nonsense: it cannot run
+            continue
+        found[row.name] = (stored.source.topic, stored.target.topic)
+    return found | {p.name: (p.source.topic, p.target.topic) for p in pipelines}
 
 
 def _parse_all(documents: Sequence[dict[str, Any]]) -> tuple[list[Pipeline], dict[str, list[Fault]]]:

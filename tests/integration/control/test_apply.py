@@ -270,3 +270,18 @@ def test_show_has_the_shape_that_scripts_rely_on(database: Database, admin: Admi
         "lag": {"events": 0, "seconds": 0.0},
     }
     assert show_all(database) == [shown]
+
+
+def test_a_pipeline_that_sends_events_back_to_a_stored_one_is_refused(
+    database: Database, admin: Admin, document: Documents, topic: str
+) -> None:
+    there = document("there")
+    back = {"name": "back", "source": {"topic": f"{topic}-there"}, "target": {"topic": topic}}
+    do(database, admin, there)
+    eventually(lambda: all_there(admin, f"{topic}-there"), why="brokers learn of new topics a moment later")
+    with pytest.raises(RefusedError, match=f"in a cycle: {topic}-there → {topic} → {topic}-there"):
+        do(database, admin, back)
+    with pytest.raises(RefusedError, match="cycle"):
+        do(database, admin, there, back)
+    assert [row.name for row in pipelines.list_pipelines(database)] == ["there"]
+    assert actions(do(database, admin, back, prune=True)) == {"back": "created", "there": "deleted"}
