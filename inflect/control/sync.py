@@ -50,6 +50,9 @@ def read_directory(directory: Path) -> tuple[dict[str, str], list[Fault]]:
     faults: list[Fault] = []
     for path in _candidates(directory):
         name = path.relative_to(directory).as_posix()
+        if not name.isprintable():  # it becomes part of a program, of rows and of messages
+            faults.append(Fault(ascii(name), "its name holds a control character or is not UTF-8; rename it"))
+            continue
         if len(files) >= MAX_FILES:
             return files, [*faults, Fault(name, f"there are more than {MAX_FILES} files; is this the right directory?")]
         try:
