@@ -34,6 +34,7 @@ _CONSUMER: dict[str, Any] = {
     "queued.min.messages": 20_000,
     "queued.max.messages.kbytes": 16_384,
     "fetch.wait.max.ms": 100,
+    "socket.timeout.ms": 15_000,  # a broker that froze, or a connection that is half open, is noticed
 }
 
 _CONSUMER_OWNED: dict[str, Any] = {

@@ -34,6 +34,13 @@ _ANSWER_S = 5.0
 _PROBE_S = 0.5
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 
+_CONNECTION_LOST = {
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001  librdkafka's local error codes begin with an underscore
+    KafkaError._TRANSPORT,  # noqa: SLF001  the same
+    KafkaError._TIMED_OUT,  # noqa: SLF001  the same
+    KafkaError._RESOLVE,  # noqa: SLF001  the same
+}
+
 _FIRST_CHUNK = 100
 _LARGEST_CHUNK = 2_000
 _METADATA_PREFIX = b"CGMDv2:"
@@ -171,7 +178,7 @@ class SourceConsumer:
         return ends
 
     def is_cut_off(self) -> bool:
-        """Whether all brokers were away at last news and still do not answer; asks them only then, for a moment."""
+        """Whether no broker answers; they are asked, for a moment, only after a connection was lost."""
         if self._cut_off:
             with suppress(KafkaException):
                 self._consumer.list_topics(self.topic, timeout=_PROBE_S)
@@ -196,7 +203,7 @@ class SourceConsumer:
         if error is None:
             return
         self.last_error = error.str()
-        partition = message.partition()
+        partition = -1 if message.partition() is None else message.partition()
         if error.code() == KafkaError._AUTO_OFFSET_RESET and partition >= 0:  # noqa: SLF001  librdkafka's local code
             self._out_of_range.add(partition)
         elif partition >= 0:  # the client's position is behind what it could not read: it must never be committed
@@ -220,9 +227,15 @@ class SourceConsumer:
                     f"{self.topic} [{partition}] ends at offset {high}, but {at} is committed: the topic was "
                     "deleted and made again, or truncated. Reset the offsets of the consumer group, then resume."
                 )
-            self.rewind({partition: max(at, low)})
+            self._restart(partition, max(at, low))
             if 0 <= at < low:
                 yield Gap(partition, at, low)
+
+    def _restart(self, partition: int, offset: int) -> None:
+        """Fetch from `offset` on; a partition that stopped at an error cannot seek."""
+        place = TopicPartition(self.topic, partition, offset)
+        self._consumer.incremental_unassign([place])
+        self._consumer.incremental_assign([place])
 
     def _positions(self, events: Sequence[Any]) -> dict[int, int]:
         held = [TopicPartition(self.topic, p) for p in self.progress]
@@ -271,7 +284,7 @@ class SourceConsumer:
 
     def _note_error(self, error: KafkaError) -> None:
         self.last_error = error.str()
-        self._cut_off |= error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001  the same
+        self._cut_off |= error.code() in _CONNECTION_LOST
 
 
 @contextmanager

@@ -40,13 +40,15 @@ class TransactionFailedError(InflectError):
     """The transaction did not end well, or nobody knows how it ended. `code` is Kafka's name of the error.
 
     `fenced`: another producer took the transactional id, or the broker ended a transaction that took too long.
-    `record_refused`: the broker will never take one of the records, whoever sends it how often.
+    `record_refused`: the broker will never take one of the records, whoever sends it how often; `unclear`: that may be
+    so, for the client had given the transaction up before this call and says no more.
     """
 
     def __init__(self, call: str, error: KafkaError) -> None:
         self.code = error.name()
         self.fenced = error.code() in _FENCED
         self.record_refused = error.code() in _RECORD_REFUSED
+        self.unclear = error.code() == KafkaError._STATE  # noqa: SLF001  local code
         super().__init__(f"{call} failed: {error.str()} [{error.name()}]")
 
 

@@ -113,7 +113,7 @@ class Worker:
             if self._await_revision(source):
                 self._settle(source, fetched)
         except TransactionFailedError as error:  # keeping the error would keep the producer, by its traceback
-            setback = Setback(str(error), fenced=error.fenced, record_refused=error.record_refused)
+            setback = Setback(str(error), error.fenced, error.record_refused, error.unclear)
         if setback is not None:
             self._recover(source, fetched, setback)
         self._note_state(source)
@@ -174,8 +174,7 @@ class Worker:
         self._reporter.measured.aborted()
         self._equipment.sink.close()
         self._look_out_for_a_rival(fenced=setback.fenced)
-        if setback.record_refused:
-            self._setbacks.refused(fetched.batch, setback.why)
+        self._setbacks.learn(fetched.batch, setback)
         self._back_off(setback.why)
         self._make_ready()
         if self._setbacks.in_a_row >= LOOK_AGAIN_AFTER:
@@ -270,7 +269,7 @@ class Worker:
             except NotReadyError as error:
                 self._reporter.note("waiting", str(error))
             except TransactionFailedError as error:
-                setback = Setback(str(error), fenced=error.fenced)
+                setback = Setback(str(error), error.fenced)
             if setback is not None:
                 self._look_out_for_a_rival(fenced=setback.fenced)
                 self._back_off(setback.why)

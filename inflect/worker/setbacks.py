@@ -26,6 +26,7 @@ class Setback:
     why: str
     fenced: bool = False
     record_refused: bool = False
+    unclear: bool = False
 
 
 class Setbacks:
@@ -35,6 +36,7 @@ class Setbacks:
         self.in_a_row = 0
         self._fenced_at: deque[float] = deque(maxlen=MOST_FENCES)
         self._most_events = 0
+        self._suspects = 0
         self._refused: dict[Place, Failure] = {}
 
     def most_events(self, limit: int) -> int:
@@ -46,11 +48,15 @@ class Setbacks:
         self._fenced_at.append(monotonic())
         return len(self._fenced_at) == MOST_FENCES and self._fenced_at[-1] - self._fenced_at[0] < FENCES_WITHIN_S
 
-    def refused(self, batch: Batch, why: str) -> None:
-        """Kafka refuses a record of this batch: look closer. `CannotRunError` when it refuses the dead letter too."""
-        if len(batch) > 1:
+    def learn(self, batch: Batch, setback: Setback) -> None:
+        """Look closer when Kafka refuses a record; raises `CannotRunError` when it refuses the dead letter too."""
+        if setback.record_refused and len(batch) == 1:
+            self._convict(batch, setback.why)
+        elif setback.record_refused or setback.unclear:
+            self._suspects = len(batch)
             self._most_events = max(1, len(batch) // _NARROWER)
-            return
+
+    def _convict(self, batch: Batch, why: str) -> None:
         place = batch.partitions[0], batch.offsets[0]
         if place in self._refused:
             raise CannotRunError(
@@ -67,9 +73,11 @@ class Setbacks:
         return replace(batch, failures={**batch.failures, **found})
 
     def committed(self, batch: Batch) -> None:
-        """A batch went well: the next may be larger."""
+        """A batch went well: once all suspects have passed, the next may be larger."""
         self.in_a_row = 0
-        self._most_events = self._most_events * _NARROWER if self._most_events < _WIDE else 0
+        self._suspects = max(0, self._suspects - len(batch))
+        if not self._suspects:
+            self._most_events = self._most_events * _NARROWER if self._most_events < _WIDE else 0
         if self._refused:
             for place in zip(batch.partitions, batch.offsets, strict=True):
                 self._refused.pop(place, None)

@@ -11,6 +11,7 @@ from typing import Any
 
 import confluent_kafka
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 import inflect.kafka.consumer
 import inflect.kafka.producer
@@ -66,9 +67,9 @@ def run_with_seam(connection: Any, slot: int, kafka: Mapping[str, str], log_form
         return type(base.__name__, (base,), {seam.method: call})
 
     if seam.method == "consume":
-        inflect.kafka.consumer.Consumer = wrapped(confluent_kafka.Consumer)  # type: ignore[misc]  # only in this child
+        vars(inflect.kafka.consumer)["Consumer"] = wrapped(confluent_kafka.Consumer)
     else:
-        inflect.kafka.producer.Producer = wrapped(confluent_kafka.Producer)  # type: ignore[misc]  # only in this child
+        vars(inflect.kafka.producer)["Producer"] = wrapped(confluent_kafka.Producer)
     run_local(connection, slot, kafka, log_format)
 
 
@@ -128,7 +129,13 @@ class Crew:
 
     def revision(self, number: int = 1, **changed: Any) -> Revision:
         step = Step("judge", "transformation", "judge", dead_letter=self.dead_letter, on_error="dead_letter")
-        facts = {"dead_letter": self.dead_letter, "on_error": "dead_letter", "steps": (step,), **self.options, **changed}
+        facts = {
+            "dead_letter": self.dead_letter,
+            "on_error": "dead_letter",
+            "steps": (step,),
+            **self.options,
+            **changed,
+        }
         code = facts.pop("code", self.code)
         pipeline = Pipeline(self.name, Source(self.source), Target(self.target), **facts)
         return Revision(number, pipeline, {"transformations/judge.js": code}, ("transformations/judge.js",))
@@ -152,6 +159,9 @@ class Crew:
             hand.send_signal(signal.SIGKILL)
             hand.child.exit_code()
             hand.child.close()
+
+    def admin(self) -> AdminClient:
+        return AdminClient({**self.kafka})
 
     def write(self, count: int, *, first: int = 0) -> None:
         producer = plain_producer(self.kafka | {"queue.buffering.max.messages": "1000000", "message.timeout.ms": "0"})
@@ -204,7 +214,7 @@ def committed(kafka: Mapping[str, str], *topics: str) -> dict[str, list[Any]]:
         for message in reader.consume(10_000, 0.1):
             error = message.error()
             if error is None:
-                found[message.topic()].append(message)
+                found[str(message.topic())].append(message)
                 continue
             assert error.code() == KafkaError._PARTITION_EOF, error.str()
             unread.discard((message.topic(), message.partition()))

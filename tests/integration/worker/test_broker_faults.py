@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from inflect.embedded.kafka import KafkaServer
-from inflect.kafka.producer import TransactionSink, plain_producer
+from inflect.kafka.producer import NotReadyError, TransactionSink, plain_producer
 from tests.integration.worker.crew import Crew, Names, crew
 from tests.waiting import eventually
 
@@ -50,8 +50,10 @@ def test_a_broker_frozen_and_then_killed_under_load_costs_no_event(broker: Kafka
         process.send_signal(signal.SIGCONT)
         eventually(lambda: each.settled(20_000), within_s=40)
         broker.kill()
-        eventually(lambda: {hand.report.state for hand in each.hands if hand.report} == {"waiting"}, within_s=20)
-        broker.start()
+        try:
+            eventually(lambda: {hand.report.state for hand in each.hands if hand.report} == {"waiting"}, within_s=45)
+        finally:
+            broker.start()
         writer.join(90)
         eventually(lambda: each.settled(EVENTS), within_s=60)
         assert {hand.ended() for hand in each.hands} == {False}
@@ -64,7 +66,15 @@ def test_a_sink_with_queued_records_is_given_up_at_once_when_the_broker_is_silen
 ) -> None:
     with crew(broker.bootstrap_servers, topic_name) as each:
         sink = TransactionSink(each.kafka, topic_name("id"), 1_000_000)
-        eventually(lambda: sink.open() is None, within_s=20)
+
+        def ready() -> bool:
+            try:
+                sink.open()
+            except NotReadyError:
+                return False
+            return sink.ready
+
+        eventually(ready, within_s=30)
         producer = sink._producer
         assert producer is not None
         process = psutil.Process(broker.pid)

@@ -3,7 +3,7 @@
 import random
 import signal
 
-from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka.cimpl import NewPartitions
 
 from inflect.embedded.kafka import KafkaServer
 from tests.integration.worker.crew import Names, crew
@@ -21,7 +21,7 @@ def test_workers_that_come_and_go_under_load_lose_and_double_nothing(kafka: Kafk
         writer = pour(each, EVENTS)
         for change in range(CHANGES):
             if change == CHANGES // 2:
-                admin = AdminClient(each.kafka)
+                admin = each.admin()
                 admin.create_partitions([NewPartitions(each.source, 6)])[each.source].result(10)
             slot = draw.choice([0, 1, 2])
             hand = slots.pop(slot, None)
