@@ -235,7 +235,9 @@ class _Settlement:
         self._records.pop(index, None)
         self._delivered.discard(index)
         self._failures[index] = failure
-        if on_error == "dead_letter" and topic is not None:
+        if on_error == "dead_letter":
+            if topic is None:  # parsing refuses it; dropping what nobody asked to drop would be silent loss
+                raise RuntimeError(f"a failed event has no dead letter topic to go to ({failure}); this is a defect")
             self._dead.add(index)
             limit = self._limit(topic)
             self._records[index] = (dead_letter(self._batch, index, failure, topic, limit, self._occasion),)

@@ -70,6 +70,11 @@ def test_a_failing_part_fails_the_source_event_once() -> None:
     assert settled.records[0][0].value == b'{"x": 1}'
 
 
+def test_a_dead_letter_without_a_topic_is_never_dropped_in_silence() -> None:
+    with pytest.raises(RuntimeError, match="no dead letter topic"):
+        settle(revision(dead_letter=None), [b"{"])
+
+
 def test_tombstones_skip_the_steps() -> None:
     boom = "module.exports = () => { throw new Error('never') }"
     assert settle(revision(boom), [None]).records[0][0].value is None
