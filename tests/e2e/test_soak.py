@@ -9,7 +9,7 @@ from tests.soak.scene import broken, soak
 
 @pytest.mark.timeout(300)
 def test_every_event_arrives_exactly_once_through_all_kinds_of_faults(tmp_path: Path) -> None:
-    line = soak(tmp_path, seconds=25, seed=3)
+    line = soak(tmp_path, seconds=20, seed=3)
 
     assert not broken(line), line
     assert line["events"] >= 50_000
