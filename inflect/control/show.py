@@ -4,9 +4,11 @@ Read from the database alone: what the supervisor and its workers last said. Cou
 beside the offsets, so they are exact as of the last report.
 """
 
+import socket
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from inflect.model.event import Counts
@@ -41,13 +43,19 @@ def describe(
         "state": row.state,
         "reason": row.reason,
         "revision": row.revision,
-        "workers": [_worker(worker) for worker in workers],
+        "workers": [_worker(worker) for worker in workers if is_alive(worker)],
         "counts": asdict(counts) | {"unaccounted": counts.unaccounted},
         "lag": {
             "events": lag_events(progress) or 0,
             "seconds": round(lag_s(progress, now.timestamp()) or 0.0, 3),
         },
     }
+
+
+def is_alive(worker: WorkerRow) -> bool:
+    """Whether the process behind a row may live: on this host the kernel knows better than a row seconds old."""
+    here = worker.host == socket.gethostname() and worker.pid is not None
+    return not here or Path(f"/proc/{worker.pid}").exists()
 
 
 def _worker(row: WorkerRow) -> dict[str, Any]:
