@@ -96,11 +96,14 @@ class ControlLoop:
         if self._mailbox.take_sync() or (full and self._directory_changed()):
             self._sync()
             full = True
-        if self._record_halts() or full:
+        spoke = self._record_halts() or full
+        if spoke:
             self._read(now)
         if now >= self._next_write and self._mailbox.status is not self._written:
             self._write(now)
-        self._note_back()
+            spoke = True
+        if spoke:
+            self._note_back()
 
     def _read(self, now: float) -> None:
         desired = self._reader.read(self._recorded)
