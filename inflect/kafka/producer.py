@@ -70,11 +70,15 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What to commit beside the outputs: progress of the partitions that moved, under the membership of the fetch."""
+    """What to commit beside the outputs: progress of the partitions that moved, under the membership of the fetch.
+
+    `meanwhile` is called every few seconds while Kafka is slow to take it.
+    """
 
     source: SourceConsumer
     progress: Mapping[int, PartitionProgress]
     membership: bytes
+    meanwhile: Callable[[], None] = lambda: None
 
 
 class Sink(Protocol):
@@ -138,10 +142,13 @@ class TransactionSink:
             call = "produce"
             send(producer, outputs, deadline)
             call = "send_offsets_to_transaction"
-            self._repeat(lambda: producer.send_offsets_to_transaction(offsets, checkpoint.membership), deadline)
+            membership, meanwhile = checkpoint.membership, checkpoint.meanwhile
+            self._repeat(
+                lambda: producer.send_offsets_to_transaction(offsets, membership, _ATTEMPT_S), deadline, meanwhile
+            )
             call = "commit_transaction"
             started = monotonic()
-            self._repeat(producer.commit_transaction, deadline)
+            self._repeat(lambda: producer.commit_transaction(_ATTEMPT_S), deadline, meanwhile)
         except KafkaException as error:
             self._ready = False
             raise TransactionFailedError(call, error.args[0]) from error
@@ -163,13 +170,18 @@ class TransactionSink:
         if producer is not None:
             producer.purge()
 
-    def _repeat(self, call: Callable[[], None], deadline: float) -> None:
+    def _repeat(self, call: Callable[[], None], deadline: float, meanwhile: Callable[[], None]) -> None:
+        """Call again with the same arguments while that is what librdkafka asks for.
+
+        In short attempts: without a timeout of its own, a commit waits for as long as the broker is away.
+        """
         while True:
             try:
                 return call()
             except KafkaException as error:
                 if not error.args[0].retriable() or monotonic() > deadline:
                     raise
+            meanwhile()
             sleep(_PAUSE_S)
 
     def _note_error(self, error: KafkaError) -> None:

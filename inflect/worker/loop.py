@@ -162,12 +162,16 @@ class Worker:
         moved = advance(source.progress, fetched.batch, fetched.positions, settlement, self.revision.number)
         outputs = Outputs(self.revision.pipeline.target.topic, fetched.batch, settled.values, settled.records)
         started = monotonic()
-        self._equipment.sink.commit(outputs, Checkpoint(source, moved, fetched.membership or b""))
+        self._equipment.sink.commit(outputs, Checkpoint(source, moved, fetched.membership or b"", self._say_slow))
         source.progress.update(moved)
         self._setbacks.committed(fetched.batch)
         now_ms = int(datetime.now(UTC).timestamp() * 1000)
         self._reporter.measured.committed(fetched.batch, settled.count, monotonic() - started, now_ms)
         self._reporter.measured.add(self._equipment.chain.take_samples())
+
+    def _say_slow(self) -> None:
+        self._reporter.note("waiting", "Kafka is slow to commit a transaction")
+        self._reporter.say_when_due()
 
     def _recover(self, source: SourceConsumer, fetched: Fetched, setback: Setback) -> None:
         """Throw the producer away and begin again at what Kafka says is committed."""
