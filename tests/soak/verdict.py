@@ -3,11 +3,16 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from inflect.kafka.admin import Admin
+from inflect.kafka.config import TRANSACTION_TIMEOUT_MS
 from tests.soak import reference
+from tests.waiting import eventually
+
+STABLE_WITHIN_S = TRANSACTION_TIMEOUT_MS / 1000 + 10
 
 
 @dataclass(slots=True)
@@ -34,6 +39,7 @@ class Verdict:
 def committed_records(bootstrap_servers: str, topic: str) -> Iterator[Message]:
     """Every committed record of a topic, partition by partition in offset order, up to the ends at the start."""
     with Admin({"bootstrap.servers": bootstrap_servers}) as admin:
+        eventually(partial(_is_stable, admin, bootstrap_servers, topic), within_s=STABLE_WITHIN_S)
         starts, ends = admin.starts(topic), admin.ends(topic)
     consumer = Consumer(
         {
@@ -50,6 +56,22 @@ def committed_records(bootstrap_servers: str, topic: str) -> Iterator[Message]:
             yield from _until(consumer, end)
     finally:
         consumer.close()
+
+
+def _is_stable(admin: Admin, bootstrap_servers: str, topic: str) -> bool:
+    """Whether no transaction is open in the topic: the last stable end is the end of everything written.
+
+    A commit is answered before its markers are written; and one that nobody ends would hide all that follows it.
+    """
+    stable = admin.ends(topic)
+    config = {"bootstrap.servers": bootstrap_servers, "group.id": "soak-verdict", "isolation.level": "read_uncommitted"}
+    reader = Consumer(config)
+    try:
+        written = {p: reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in stable}
+    finally:
+        reader.close()
+    assert stable == written, f"{topic}: a transaction is open, stable ends {stable}, written {written}"
+    return True
 
 
 def _until(consumer: Consumer, end: int) -> Iterator[Message]:
