@@ -223,11 +223,20 @@ def _source_rules(document: Mapping[str, Any]) -> Iterator[Fault]:
             f"must be earliest, latest or a time with its zone such as 2026-01-31T12:00:00Z; not {_shown(start)}",
         )
     for side in ("source", "target"):
-        schema = _at(document, side, "schema")
-        if isinstance(schema, dict) and ("subject" in schema) == ("file" in schema):
-            yield Fault(f"{side}.schema", "give exactly one of subject and file")
-        if isinstance(schema, dict) and "file" in schema and "version" in schema:
-            yield Fault(f"{side}.schema.version", "belongs to a subject; a file has none")
+        yield from _schema_rules(side, _at(document, side, "schema"), _at(document, side, "format") or "json")
+
+
+def _schema_rules(side: str, schema: Any, value_format: Any) -> Iterator[Fault]:
+    if not isinstance(schema, dict):
+        return
+    if ("subject" in schema) == ("file" in schema):
+        yield Fault(f"{side}.schema", "give exactly one of subject and file")
+    if "file" in schema and "version" in schema:
+        yield Fault(f"{side}.schema.version", "belongs to a subject; a file has none")
+    if value_format in ("string", "bytes"):
+        yield Fault(f"{side}.schema", f"nothing of format {value_format} can be checked; use json, avro or protobuf")
+    if "message" in schema and value_format != "protobuf":
+        yield Fault(f"{side}.schema.message", f"belongs to protobuf; the format here is {value_format}")
 
 
 def _topic_rules(document: Mapping[str, Any]) -> Iterator[Fault]:

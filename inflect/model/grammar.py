@@ -77,6 +77,9 @@ _SCHEMA = _object(
             "default": "latest",
         },
         "file": _text("Path of a schema file, for teams without a registry.", minLength=1, maxLength=1024),
+        "message": _text(
+            "Full name of the Protobuf message; default: the first of the schema.", minLength=1, maxLength=512
+        ),
     },
 )
 _HEADERS: Schema = {

@@ -20,11 +20,15 @@ STEP_FOLDERS: dict[StepKind, str] = {"transformation": "transformations", "filte
 
 @dataclass(frozen=True, slots=True)
 class SchemaReference:
-    """A registry subject and version, or a file beside the pipeline. Exactly one of `subject` and `file` is set."""
+    """A registry subject and version, or a file beside the pipeline. Exactly one of `subject` and `file` is set.
+
+    `message` is the full name of a Protobuf message, None the first one of the schema.
+    """
 
     subject: str | None = None
     version: int | Literal["latest"] = "latest"
     file: str | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

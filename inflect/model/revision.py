@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inflect.model.pipeline import Pipeline
+from inflect.model.schema import PinnedSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +17,16 @@ class Revision:
 
     `modules` maps the path of every processor file the steps reach (with its ending, `filters/only-paid.js`) to its
     CommonJS code.
-    `entries` holds, per step in order, the key into `modules` that the step runs.
+    `entries` holds, per step in order, the key into `modules` that the step runs. The schemas are those of the ends, as
+    they were when the revision was made; None where the pipeline names none.
     """
 
     number: int
     pipeline: Pipeline
     modules: Mapping[str, str]
     entries: tuple[str, ...]
+    source_schema: PinnedSchema | None = None
+    target_schema: PinnedSchema | None = None
 
 
 def needs_restart(old: Revision, new: Revision) -> bool:

@@ -31,8 +31,8 @@ WHOLE: dict[str, Any] = {
     "description": "Paid orders, cleaned",
     "source": {
         "topic": "orders",
-        "format": "string",
-        "schema": {"subject": "orders-value", "version": 3},
+        "format": "protobuf",
+        "schema": {"subject": "orders-value", "version": 3, "message": "shop.Order"},
         "start": "2026-01-31T12:00:00Z",
         "tombstones": "filter",
     },
@@ -48,7 +48,7 @@ WHOLE: dict[str, Any] = {
     ],
     "target": {
         "topic": "orders-clean",
-        "format": "bytes",
+        "format": "avro",
         "schema": {"file": "order.json"},
         "create": {"partitions": 4, "replication_factor": 3, "config": {"retention.ms": 5, "x": True, "y": "z"}},
         "wire_prefix": False,
@@ -97,14 +97,20 @@ def test_every_key_is_read() -> None:
     assert pipeline == Pipeline(
         name="orders-clean",
         description="Paid orders, cleaned",
-        source=Source("orders", "string", SchemaReference("orders-value", 3), "2026-01-31T12:00:00Z", "filter"),
+        source=Source(
+            "orders",
+            "protobuf",
+            SchemaReference("orders-value", 3, message="shop.Order"),
+            "2026-01-31T12:00:00Z",
+            "filter",
+        ),
         steps=(
             Step("lower", "transformation", "lowercase-email", {"deep": [1]}, "lower-dlq", None, "dead_letter"),
             Step("money/only-paid", "filter", "money/only-paid", {}, "dlq", "orders-unpaid", "drop"),
         ),
         target=Target(
             "orders-clean",
-            "bytes",
+            "avro",
             SchemaReference(file="order.json"),
             TopicCreation(4, 3, {"retention.ms": "5", "x": "true", "y": "z"}),
             wire_prefix=False,
@@ -155,7 +161,7 @@ def test_the_whole_document_uses_every_key_of_the_schema() -> None:
         *(f"expect.{key}" for key in JSON_SCHEMA["properties"]["tests"]["items"]["properties"]["expect"]["properties"]),
     }
     missing = keys_of(JSON_SCHEMA) - used(WHOLE) - {f"tests.{key}" for key in optional}
-    assert missing == {"source.schema.file", "target.schema.subject", "target.schema.version"}
+    assert missing == {"source.schema.file", *(f"target.schema.{key}" for key in ("subject", "version", "message"))}
 
 
 @pytest.mark.parametrize(
@@ -212,6 +218,8 @@ def test_a_given_name_is_never_taken_by_a_numbered_one() -> None:
         (changed("source", "start", value="2026-01-31"), "source.start: must be earliest, latest or a time"),
         (changed("source", "schema", value={}), "source.schema: give exactly one of subject and file"),
         (changed("target", "schema", value={"subject": "s", "file": "f"}), "target.schema: give exactly one of"),
+        (changed("source", value={"topic": "t", "format": "string", "schema": {"file": "f"}}), "source.schema: nothing of format string can be checked; use json, avro or protobuf"),
+        (changed("target", "schema", value={"file": "f", "message": "m"}), "target.schema.message: belongs to protobuf; the format here is json"),
         (changed("source", "schema", value={"subject": "s", "version": "newest"}), "source.schema.version: 'newest' must be a number or 'latest'"),
         (changed("source", "schema", value={"subject": "s", "version": 0}), "source.schema.version: must be at least 1"),
         (changed("source", "schema", value={"file": "s", "version": 1}), "source.schema.version: belongs to a subject"),
