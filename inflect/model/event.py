@@ -50,6 +50,7 @@ class Batch:
     `values` and `keys` are the raw bytes (None: absent); `headers` entries are None where an event has none;
     `timestamps` are milliseconds since 1970, -1 where the broker gave none. `failures` holds, by index, the events
     that failed before any step could see them: they could not be read whole, or Kafka refused what they became.
+    `attempts` holds, by index, which attempt this is for events that are tried again; for all others it is the first.
     """
 
     topic: str
@@ -60,6 +61,7 @@ class Batch:
     partitions: Sequence[int]
     offsets: Sequence[int]
     failures: Mapping[int, Failure] = field(default_factory=dict)
+    attempts: Mapping[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)

@@ -106,10 +106,10 @@ class Chain:
         """Seconds per event of each step since the last call, from the batches that were sampled."""
         return self._sampler.take()
 
-    def settle(self, batch: Batch, *, now: datetime, attempt: int = 1) -> Settled:
+    def settle(self, batch: Batch, *, now: datetime) -> Settled:
         """Give every event of a prefix of `batch` its outcome. Never empty, unless its first event halts."""
         framed = frame(batch, self._revision.pipeline.source.format)
-        occasion = Occasion(self._revision, now, attempt)
+        occasion = Occasion(self._revision, now)
         end, halted = self._first_halt(framed, len(batch))
         while True:
             try:

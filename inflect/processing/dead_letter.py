@@ -21,7 +21,6 @@ class Occasion:
 
     revision: Revision
     now: datetime
-    attempt: int
 
 
 def record_bytes(value: str | bytes | None, key: bytes | None, headers: Headers | None) -> int:
@@ -64,7 +63,7 @@ def _error_headers(batch: Batch, index: int, failure: Failure, occasion: Occasio
         "offset": batch.offsets[index],
         "timestamp": batch.timestamps[index],
         "time": occasion.now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "attempt": occasion.attempt,
+        "attempt": batch.attempts.get(index, 1),
     }
     return tuple((f"inflect.error.{name}", _text(fact)) for name, fact in facts.items() if fact is not None)
 

@@ -145,7 +145,7 @@ class Worker:
         if not self._equipment.sink.ready:  # told to stop meanwhile; nothing of the batch has been written
             return
         chain, batch = self._equipment.chain, self._setbacks.marked(fetched.batch)
-        settled = chain.settle(batch, now=datetime.now(UTC), attempt=1)
+        settled = chain.settle(batch, now=datetime.now(UTC))
         self._reporter.say_when_due()
         self._write_logs(settled)
         if settled.count or not len(batch):

@@ -3,6 +3,7 @@
 # ruff: noqa: E501  a step's JavaScript stays on the line of its test
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -384,3 +385,11 @@ def test_large_output_is_handed_back_as_a_prefix() -> None:
     settled = settle(revision("module.exports = e => 'x'.repeat(1_000_000)"), [b"1"] * 40)
     assert 16 <= settled.count < 20
     assert settled.counts[0].consumed == settled.count
+
+
+def test_an_event_that_is_tried_again_says_so_in_its_dead_letter() -> None:
+    again = replace(batch([b'{"n": 1}', b'{"n": 2}']), attempts={1: 4})
+    with chain(revision("module.exports = () => { throw new Error('no') }")) as opened:
+        settled = opened.settle(again, now=NOW)
+    said = [dict(settled.records[index][0].headers or ())["inflect.error.attempt"] for index in (0, 1)]
+    assert said == [b"1", b"4"]
