@@ -60,5 +60,11 @@ class UnreachableError(InflectError):
     exit_code = 3
 
 
+class DeniedError(InflectError):
+    """A server answers and refuses the credentials or the right."""
+
+    exit_code = 3
+
+
 class CannotRunError(InflectError):
     """A revision, or the settings it runs under, cannot work here however often it is tried; the message says why."""

@@ -21,6 +21,20 @@ DEFAULT_CONFIG = Path("inflect.toml")
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryAccess:
+    """How a schema registry is reached: its root, who we are there, a file with its authority (empty: the system's).
+
+    With a `token` it is shown as the bearer's, else a `username` logs in with its `password`.
+    """
+
+    url: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    ca: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set; an empty text means not set."""
 
@@ -32,6 +46,8 @@ class Settings:
     """Root of a Confluent-compatible schema registry; empty: schemas are off."""
     registry_username: str = ""
     registry_password: str = field(default="", repr=False)
+    registry_token: str = field(default="", repr=False)
+    """A bearer token, instead of username and password."""
     registry_ca: str = ""
     """File with the registry's certificate authority."""
     processors: Path = Path("processors")
@@ -51,13 +67,25 @@ class Settings:
     log_format: str = "auto"
     """`json`, `text`, or `auto`: text on a terminal, else json."""
 
+    def registry(self) -> RegistryAccess | None:
+        """Return how to reach the schema registry; None when there is none."""
+        if not self.registry_url:
+            return None
+        return RegistryAccess(
+            self.registry_url.rstrip("/"),
+            self.registry_username,
+            self.registry_password,
+            self.registry_token,
+            self.registry_ca,
+        )
+
 
 _CHOICES = {
     "mode": ("local", "kubernetes"),
     "no_auth": ("", "behind-proxy"),
     "log_format": ("auto", "json", "text"),
 }
-_SECRETS = ("database_url", "registry_password", "secret_key")
+_SECRETS = ("database_url", "registry_password", "registry_token", "secret_key")
 _SECRET_PROPERTIES = (
     "sasl.password",
     "sasl.oauthbearer.client.secret",
@@ -136,6 +164,8 @@ def load(config: Path | None = None, environ: Mapping[str, str] | None = None, *
         else:
             values[key] = value
     faults += _twice(given)
+    if values.get("registry_token") and values.get("registry_username"):
+        faults.append("registry_token: is given beside registry_username; keep one of them")
     if faults:
         raise UsageError("\n".join(faults))
     return Settings(**values, kafka=kafka)
@@ -270,7 +300,18 @@ def _typed(key: str, value: Any, base: Path) -> Any:
         raise ValueError(f"{text!r} must be one of {', '.join(filter(None, _CHOICES[key]))}")
     if key == "database_url" and text and not re.match(r"postgres(ql)?://|\w+\s*=", text):
         raise ValueError("must begin with postgresql://")
-    return text
+    if key == "registry_url" and text:
+        _check_registry_url(text)
+    return str(base / text) if key == "registry_ca" and text else text
+
+
+def _check_registry_url(text: str) -> None:
+    if not re.fullmatch(r"https?://[!-~]+", text):
+        raise ValueError("must begin with http:// or https:// and hold no spaces")
+    if "@" in text.split("/")[2]:
+        raise ValueError("must not hold a password; set registry_username and registry_password")
+    if "?" in text or "#" in text:
+        raise ValueError("must be the root of the registry, without ? and #")
 
 
 def _default(key: str) -> Any:
