@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
 from inflect.embedded.kafka import KafkaServer
 from tests.e2e.scene import Scene
@@ -58,6 +59,7 @@ def test_a_killed_worker_is_replaced_while_the_others_go_on_and_order_is_kept(sc
         assert of_key == sorted(of_key)
 
 
+@pytest.mark.row("E01")
 def test_a_killed_supervisor_leaves_no_orphan_and_no_port_and_a_restart_goes_on(scene: Scene) -> None:
     flow = scene.flow("survivor", PASS, partitions=2, workers={"min": 2, "max": 2})
     pids = scene.running(flow, 2)
@@ -77,6 +79,7 @@ def test_a_killed_supervisor_leaves_no_orphan_and_no_port_and_a_restart_goes_on(
     assert sorted(scene.broker.numbers(flow.target)) == list(range(4000))
 
 
+@pytest.mark.row("A04")
 def test_sigterm_under_load_finishes_the_batch_exits_0_and_leaves_nothing(
     tmp_path: Path, broker: Broker, kafka: KafkaServer, database_url: str, topic_name: Callable[[str], str]
 ) -> None:

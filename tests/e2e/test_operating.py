@@ -4,6 +4,7 @@ import json
 import re
 
 import psutil
+import pytest
 
 from tests.e2e.scene import Scene
 from tests.e2e.traffic import Event, Load, Tail, numbered
@@ -28,6 +29,7 @@ def with_bad(count: int, *bad: int) -> list[Event]:
     return [Event(json.dumps({"n": n, **({"bad": True} if n in bad else {})}).encode()) for n in range(count)]
 
 
+@pytest.mark.row("B33")
 def test_stop_halts_before_the_event_and_resume_goes_on_after_the_fix(scene: Scene) -> None:
     flow = scene.flow("careful", PICKY, dead_letter=None)
     scene.broker.write(flow.source, with_bad(1000, 600))

@@ -3,6 +3,8 @@
 from datetime import datetime
 from itertools import pairwise
 
+import pytest
+
 from tests.e2e.scene import Scene
 from tests.e2e.traffic import Event, Found, numbered
 
@@ -34,6 +36,7 @@ FACTS = {
 }
 
 
+@pytest.mark.row("B02", "B11", "B15", "B16", "B18")
 def test_each_poison_is_dead_lettered_alone_and_all_others_arrive_in_order(scene: Scene) -> None:
     events = [Event(e.value, e.key, (("h", b"\xff"),), FIRST_MS + n) for n, e in enumerate(numbered(EVENTS))]
     places = dict(zip(FACTS, range(4000, 9000, 700), strict=False))
@@ -86,6 +89,7 @@ def assert_explained(found: Found, topic: str, offset: int, facts: tuple[str, st
     assert given == {name: text for name, text in expected.items() if text is not None}
 
 
+@pytest.mark.row("B01")
 def test_no_events_bytes_shift_anothers(scene: Scene) -> None:
     bad = [
         b"1,2",

@@ -1,5 +1,7 @@
 """What arrives: bytes, order, keys, headers and times of real records, in every shape the contract knows."""
 
+import pytest
+
 from tests.e2e.scene import Scene
 from tests.e2e.traffic import Event, numbered
 
@@ -7,6 +9,7 @@ FIRST_MS = 1_700_000_000_123
 UNTOUCHED = "module.exports = (event) => event\n"
 
 
+@pytest.mark.row("B06")
 def test_what_no_step_assigned_leaves_byte_for_byte(scene: Scene) -> None:
     headers = (("trace", b"\x00\xff\xfe"), ("trace", b"again"), ("empty", b""), ("null", None), ("é", "ü".encode()))
     given = [
@@ -21,6 +24,7 @@ def test_what_no_step_assigned_leaves_byte_for_byte(scene: Scene) -> None:
     assert [Event(f.value, f.key, f.headers, f.timestamp) for f in scene.broker.read(flow.target)] == given
 
 
+@pytest.mark.row("B07", "B08")
 def test_tombstones_big_integers_and_split_events_arrive_as_the_contract_says(scene: Scene) -> None:
     flow = scene.flow(
         "shapes",

@@ -3,6 +3,8 @@
 import time
 from collections import defaultdict
 
+import pytest
+
 from tests.e2e.scene import Scene
 from tests.e2e.traffic import Found, Load, Tail
 from tests.waiting import eventually
@@ -13,6 +15,7 @@ MORE = "module.exports = (event) => ({ ...event, more: true })\n"
 MARK = "module.exports = (event) => ({{ ...event, mark: '{}' }})\n"
 
 
+@pytest.mark.row("E15")
 def test_a_changed_pipeline_is_live_within_two_seconds_with_a_clean_seam(scene: Scene) -> None:
     functions = {"transformations/mark.js": MARK.format("old"), "transformations/more.js": MORE}
     steps = [{"transformation": "mark"}]

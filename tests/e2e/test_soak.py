@@ -7,6 +7,7 @@ import pytest
 from tests.soak.scene import broken, soak
 
 
+@pytest.mark.row("A59")
 @pytest.mark.timeout(300)
 def test_every_event_arrives_exactly_once_through_all_kinds_of_faults(tmp_path: Path) -> None:
     line = soak(tmp_path, seconds=20, seed=3)

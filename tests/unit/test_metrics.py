@@ -204,6 +204,7 @@ def test_a_restarted_slot_goes_on_where_it_was() -> None:
     assert kept == series(committed(5), sizes(5, 5))
 
 
+@pytest.mark.row("E16")
 def test_slots_that_are_gone_are_folded_and_sums_stay() -> None:
     kept: dict[SeriesKey, Series] = {
         ("orders", "0"): series(committed(1)),

@@ -272,6 +272,7 @@ def test_show_has_the_shape_that_scripts_rely_on(database: Database, admin: Admi
     assert show_all(database) == [shown]
 
 
+@pytest.mark.row("A56")
 def test_a_pipeline_that_sends_events_back_to_a_stored_one_is_refused(
     database: Database, admin: Admin, document: Documents, topic: str
 ) -> None:

@@ -113,6 +113,7 @@ def test_any_exception_undoes_a_transaction(database: Database) -> None:
     assert settings(database) == []
 
 
+@pytest.mark.row("D12")
 def test_when_all_connections_are_taken_the_next_caller_is_told(database_url: str) -> None:
     with (
         Database(database_url, max_connections=1) as db,
@@ -122,6 +123,7 @@ def test_when_all_connections_are_taken_the_next_caller_is_told(database_url: st
         one(db)
 
 
+@pytest.mark.row("D15")
 def test_a_lock_is_not_waited_for_without_end(database: Database, database_url: str) -> None:
     with psycopg.connect(database_url) as other:
         other.execute("lock table pipelines in access exclusive mode")
@@ -145,6 +147,7 @@ def test_an_empty_database_is_told_how_to_become_ours(empty_database_url: str) -
         list_pipelines(db)
 
 
+@pytest.mark.row("D13")
 def test_a_read_only_server_is_said_to_be_one(database_url: str) -> None:
     read_only = f"{database_url}?options=-c%20default_transaction_read_only%3Don"
     with Database(read_only) as db, pytest.raises(UnreachableError, match="read-only"):

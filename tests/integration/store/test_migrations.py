@@ -66,6 +66,7 @@ def test_a_history_that_is_not_ours_is_refused(database: Database) -> None:
         migrate(database, migrations=(replace(FIRST, text="create table other (a integer)"),))
 
 
+@pytest.mark.row("D18")
 def test_of_two_that_migrate_at_once_one_waits_and_finds_it_done(empty_database_url: str) -> None:
     applied: list[list[str]] = []
     with psycopg.connect(empty_database_url) as holder:
@@ -87,6 +88,7 @@ def test_of_two_that_migrate_at_once_one_waits_and_finds_it_done(empty_database_
     assert "slow" in tables(empty_database_url)
 
 
+@pytest.mark.row("D17")
 def test_one_killed_in_the_middle_leaves_the_old_schema_and_the_next_goes_on(empty_database_url: str) -> None:
     with psycopg.connect(empty_database_url) as holder:
         holder.execute("select pg_advisory_xact_lock(4711)")

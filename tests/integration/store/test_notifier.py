@@ -96,6 +96,7 @@ def test_what_a_heartbeat_brings_along_is_not_lost(listener: Listener, database_
     assert listener.drain() == {"orders"}
 
 
+@pytest.mark.row("D06")
 def test_ten_thousand_notifications_and_garbage_are_one_small_set(listener: Listener, database_url: str) -> None:
     connect(listener)
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -123,6 +124,7 @@ def test_a_session_that_was_ended_is_noticed_and_replaced_with_a_resync(listener
     assert eventually(listener.drain) == {"orders"}
 
 
+@pytest.mark.row("D03")
 def test_a_change_while_the_session_is_down_costs_a_resync_not_the_change(
     database: Database, listener: Listener, database_url: str
 ) -> None:
@@ -148,6 +150,7 @@ def test_a_restart_of_the_server_is_survived(own_server: PostgresServer) -> None
         assert listener.problem == ""
 
 
+@pytest.mark.row("D05")
 def test_a_frozen_server_process_is_noticed_within_the_deadline(listener: Listener, database_url: str) -> None:
     connect(listener)
     pid = backend(database_url)
@@ -163,6 +166,7 @@ def test_a_frozen_server_process_is_noticed_within_the_deadline(listener: Listen
     eventually(lambda: turn(listener, ahead_s=60), within_s=NOTICED_S)
 
 
+@pytest.mark.row("D04")
 def test_a_network_that_swallows_everything_is_noticed_within_ten_seconds(database_url: str) -> None:
     with Swallowing(database_url) as network, Listener(network.url) as listener:
         connect(listener)
@@ -172,6 +176,7 @@ def test_a_network_that_swallows_everything_is_noticed_within_ten_seconds(databa
         assert time.monotonic() - begun < NOTICED_S
 
 
+@pytest.mark.row("D11")
 def test_a_pooler_that_shares_sessions_is_refused_by_name(database_url: str) -> None:
     with Shuffling(database_url) as network, Listener(network.url) as listener:
         listener.check(time.monotonic())

@@ -204,6 +204,7 @@ def test_status_is_never_announced(database: Database, database_url: str) -> Non
     assert (row.state, row.reason) == ("running", "2 workers")
 
 
+@pytest.mark.row("D07")
 def test_a_change_that_is_rolled_back_never_happened(database: Database, database_url: str) -> None:
     with listening(database_url) as listener:
         with pytest.raises(ConflictError):

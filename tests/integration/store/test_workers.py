@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from inflect.metrics import GONE, Series, SeriesKey, accumulate
 from inflect.model.event import Counts, StepCounts
 from inflect.model.status import MetricSample, PartitionProgress
@@ -131,6 +133,7 @@ def test_an_offset_that_falls_back_under_the_same_owner_is_taken_over(database: 
     assert report(database, at(3)) == 3
 
 
+@pytest.mark.row("E19")
 def test_a_clock_that_stepped_back_does_not_stop_progress(database: Database) -> None:
     save(database, revision())
     assert report(database, at(100, assigned_at_ms=9000)) == 100

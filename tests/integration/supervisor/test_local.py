@@ -56,6 +56,7 @@ def test_a_killed_worker_is_replaced_after_a_rest_and_the_other_pipeline_keeps_i
     assert pool(bench, "orders").endings[0] == "was ended by signal 9 (Killed)"
 
 
+@pytest.mark.row("E05")
 def test_a_crash_loop_rests_longer_and_longer_and_disturbs_nobody(bench: Bench) -> None:
     bench.want(revision("bad", mode="crashes"), revision("good"))
     kept = bench.until(lambda: bench.pids("good"))
@@ -74,6 +75,7 @@ def test_a_new_revision_heals_a_crash_loop_at_once(bench: Bench) -> None:
     bench.until(lambda: bench.pids("orders"), within_s=2)
 
 
+@pytest.mark.row("E03")
 def test_a_worker_that_ignores_stop_is_killed_after_its_grace(bench: Bench) -> None:
     bench.want(revision("orders", mode="ignores-stop"))
     (pid,) = bench.until(lambda: bench.pids("orders"))
@@ -84,6 +86,7 @@ def test_a_worker_that_ignores_stop_is_killed_after_its_grace(bench: Bench) -> N
     bench.until(lambda: not psutil.pid_exists(pid), later_s=GRACE_S)
 
 
+@pytest.mark.row("E04")
 def test_a_hung_worker_is_killed_and_replaced(bench: Bench) -> None:
     bench.want(revision("orders", mode="hangs"))
     (pid,) = bench.until(lambda: bench.pids("orders"))
@@ -92,6 +95,7 @@ def test_a_hung_worker_is_killed_and_replaced(bench: Bench) -> None:
     assert pool(bench, "orders").endings[0] == "was killed: no heartbeat for 60 s"
 
 
+@pytest.mark.row("E02")
 def test_a_supervisor_that_was_frozen_does_not_blame_its_workers(bench: Bench) -> None:
     bench.want(revision("orders", mode="hangs"))
     bench.until(lambda: bench.pids("orders"))
@@ -195,6 +199,7 @@ def test_a_child_holds_its_own_end_of_the_pipe_and_nobody_elses(bench: Bench) ->
     assert len({name for one in sockets for name in one}) == 4
 
 
+@pytest.mark.row("E10")
 @pytest.mark.parametrize("mode", ["obeys", "ignores-stop"])
 def test_leaving_the_block_leaves_no_process_and_no_descriptor(bench: Bench, mode: str) -> None:
     us = psutil.Process()

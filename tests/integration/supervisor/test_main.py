@@ -149,6 +149,7 @@ def test_pause_drains_resume_starts_and_delete_ends(database: Database, start: S
     assert running(database, "clicks") == clicks
 
 
+@pytest.mark.row("E01")
 def test_kill_9_leaves_no_process_and_a_restart_converges(database: Database, start: Start) -> None:
     for name in ("orders", "clicks", "stubborn"):
         save(database, name, mode="ignores-stop" if name == "stubborn" else "obeys", workers={"min": 2})
@@ -185,6 +186,7 @@ def test_a_waiting_supervisor_ends_at_once_when_told(database: Database, start: 
     assert second.stop(within_s=5) == 0
 
 
+@pytest.mark.row("D02")
 def test_workers_outlive_a_restart_of_postgres_and_changes_are_followed_afterwards(
     database: Database, start: Start, postgres: PostgresServer
 ) -> None:
@@ -199,6 +201,7 @@ def test_workers_outlive_a_restart_of_postgres_and_changes_are_followed_afterwar
     assert eventually(lambda: running(database, "orders", revision=2), within_s=20) == before
 
 
+@pytest.mark.row("D09")
 def test_the_lock_is_taken_again_when_its_session_is_ended(database: Database, database_url: str, start: Start) -> None:
     save(database, "orders")
     start()
@@ -213,6 +216,7 @@ def test_the_lock_is_taken_again_when_its_session_is_ended(database: Database, d
     assert eventually(lambda: running(database, "orders", revision=2)) == before
 
 
+@pytest.mark.row("D10")
 def test_a_supervisor_whose_lock_went_to_another_stops_its_workers_and_fails(
     database: Database, database_url: str, start: Start
 ) -> None:
@@ -260,6 +264,7 @@ def test_a_pipeline_that_cannot_run_fails_alone(database: Database, start: Start
     eventually(lambda: running(database, "bad", revision=2))
 
 
+@pytest.mark.row("D16")
 def test_a_row_edited_into_nonsense_fails_alone(database: Database, database_url: str, start: Start) -> None:
     save(database, "orders")
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -318,6 +323,7 @@ def test_a_file_with_a_syntax_error_is_named_with_its_line_and_the_old_one_runs_
     assert eventually(lambda: running(database, "orders", revision=2)) == orders
 
 
+@pytest.mark.row("E13")
 def test_a_second_signal_ends_even_those_that_ignore_the_first(database: Database, start: Start) -> None:
     save(database, "orders", mode="ignores-stop")
     serving = start()
@@ -329,6 +335,7 @@ def test_a_second_signal_ends_even_those_that_ignore_the_first(database: Databas
     eventually(lambda: all_gone(processes), within_s=3)
 
 
+@pytest.mark.row("E12")
 def test_a_signal_to_the_whole_group_ends_in_order(database: Database, start: Start) -> None:
     save(database, "orders")
     serving = start()
@@ -355,6 +362,7 @@ def test_metrics_go_on_where_they_were(database: Database, start: Start) -> None
     eventually(lambda: committed() > before)
 
 
+@pytest.mark.row("D01")
 def test_a_supervisor_waits_for_a_database_that_is_down_at_start(
     database: Database, start: Start, postgres: PostgresServer
 ) -> None:

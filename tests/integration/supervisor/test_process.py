@@ -27,6 +27,7 @@ def test_a_child_does_not_run_the_program_that_started_it_again(
     assert sys.modules["__main__"] is main
 
 
+@pytest.mark.row("E07")
 def test_a_child_that_cannot_be_started_leaves_no_descriptor_open(children: Children) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(TypeError):

@@ -38,6 +38,7 @@ def pour(each: Crew, count: int) -> threading.Thread:
     return thread
 
 
+@pytest.mark.row("A09", "A11")
 def test_a_broker_frozen_and_then_killed_under_load_costs_no_event(broker: KafkaServer, topic_name: Names) -> None:
     with crew(broker.bootstrap_servers, topic_name) as each:
         first, second = each.start(0), each.start(1)
@@ -91,6 +92,7 @@ def test_a_sink_with_queued_records_is_given_up_at_once_when_the_broker_is_silen
             process.send_signal(signal.SIGCONT)
 
 
+@pytest.mark.row("A05")
 def test_a_worker_told_to_stop_while_the_broker_is_away_ends_in_time(broker: KafkaServer, topic_name: Names) -> None:
     with crew(broker.bootstrap_servers, topic_name) as each:
         each.write(100)

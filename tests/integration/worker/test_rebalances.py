@@ -3,6 +3,7 @@
 import random
 import signal
 
+import pytest
 from confluent_kafka.cimpl import NewPartitions
 
 from inflect.embedded.kafka import KafkaServer
@@ -14,6 +15,7 @@ CHANGES = 20
 EVENTS = 60_000
 
 
+@pytest.mark.row("A19", "A36")
 def test_workers_that_come_and_go_under_load_lose_and_double_nothing(kafka: KafkaServer, topic_name: Names) -> None:
     draw = random.Random(7)  # noqa: S311  a schedule, not a secret
     with crew(kafka.bootstrap_servers, topic_name) as each:

@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.admin._resource import ResourceType
@@ -34,6 +35,7 @@ def test_a_target_with_a_small_limit_gets_batches_that_fit(kafka: KafkaServer, t
         each.judge()
 
 
+@pytest.mark.row("B02")
 def test_a_limit_lowered_while_running_makes_large_events_dead_letters(kafka: KafkaServer, topic_name: Names) -> None:
     with crew(kafka.bootstrap_servers, topic_name, code=UNCHANGED) as each:
         each.write(10)
@@ -78,6 +80,7 @@ def test_a_record_that_the_broker_refuses_is_found_and_dead_lettered(kafka: Kafk
         assert values == sorted(b'{"n":%d}' % n for n in range(601) if n != 300)
 
 
+@pytest.mark.row("A34")
 def test_a_target_that_is_deleted_ends_its_pipeline_by_name(kafka: KafkaServer, topic_name: Names) -> None:
     with crew(kafka.bootstrap_servers, topic_name) as each:
         each.write(100)
@@ -98,6 +101,7 @@ def test_a_target_that_is_deleted_ends_its_pipeline_by_name(kafka: KafkaServer, 
         assert numbers == sum(1 for n in range(100, 200) if n % 50 != 7 and n % 10 != 3)
 
 
+@pytest.mark.row("A39")
 def test_events_that_retention_removed_are_told_and_passed(kafka: KafkaServer, topic_name: Names) -> None:
     with crew(kafka.bootstrap_servers, topic_name, partitions=1, code=UNCHANGED) as each:
         each.write(100)
@@ -115,6 +119,7 @@ def test_events_that_retention_removed_are_told_and_passed(kafka: KafkaServer, t
         assert len(committed(each.kafka, each.target)[each.target]) == 170
 
 
+@pytest.mark.row("A35")
 def test_a_source_that_was_made_again_stops_its_pipeline(kafka: KafkaServer, topic_name: Names) -> None:
     with crew(kafka.bootstrap_servers, topic_name, partitions=1) as each:
         each.write(10)
@@ -153,6 +158,7 @@ def test_a_revision_that_does_not_load_is_quarantined_under_its_number(kafka: Ka
         assert "at load" in hand.last_word.reason
 
 
+@pytest.mark.row("E15")
 def test_a_partition_never_goes_back_to_an_older_revision(kafka: KafkaServer, topic_name: Names) -> None:
     with crew(kafka.bootstrap_servers, topic_name) as each:
         each.write(100)
@@ -168,6 +174,7 @@ def test_a_partition_never_goes_back_to_an_older_revision(kafka: KafkaServer, to
         each.judge()
 
 
+@pytest.mark.row("B33")
 def test_on_error_stop_keeps_the_event_and_everything_behind_it(kafka: KafkaServer, topic_name: Names) -> None:
     with crew(
         kafka.bootstrap_servers, topic_name, code="module.exports = (e) => { if (e.n === 57) throw e; return e }"
@@ -187,6 +194,7 @@ def test_on_error_stop_keeps_the_event_and_everything_behind_it(kafka: KafkaServ
         assert values == sorted(b'{"n":%d}' % n for n in range(100))
 
 
+@pytest.mark.row("A40")
 def test_aborted_upstream_transactions_never_arrive_and_leave_no_lag(kafka: KafkaServer, topic_name: Names) -> None:
     with crew(kafka.bootstrap_servers, topic_name) as each:
         hand = each.start()

@@ -38,6 +38,7 @@ def crews(kafka: KafkaServer, topic_name: Names) -> Iterator[list[Crew]]:
         ]
 
 
+@pytest.mark.row("A01", "A03")
 def test_a_worker_killed_at_any_seam_loses_and_doubles_nothing(crews: list[Crew]) -> None:
     struck: list[Hand] = []
     for each, seam in zip(crews, SEAMS, strict=True):
@@ -51,6 +52,7 @@ def test_a_worker_killed_at_any_seam_loses_and_doubles_nothing(crews: list[Crew]
         each.judge()
 
 
+@pytest.mark.row("A06", "A07")
 def test_a_worker_frozen_past_its_session_commits_nothing_when_it_wakes(kafka: KafkaServer, topic_name: Names) -> None:
     """The zombie's successor has another slot, the same slot, or finds the zombie's transaction open with offsets."""
     before = Seam("send_offsets_to_transaction", "before", 2, signal.SIGSTOP)
@@ -87,6 +89,7 @@ def test_a_worker_frozen_past_its_session_commits_nothing_when_it_wakes(kafka: K
             each.judge()
 
 
+@pytest.mark.row("A31")
 def test_a_worker_gives_way_to_a_rival_that_keeps_its_transactional_id(kafka: KafkaServer, topic_name: Names) -> None:
     with crew(kafka.bootstrap_servers, topic_name) as each:
         worker = each.start()

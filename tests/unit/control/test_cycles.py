@@ -1,3 +1,5 @@
+import pytest
+
 from inflect.control.cycles import Links, cycle_faults
 
 
@@ -10,6 +12,7 @@ def test_a_chain_is_no_cycle() -> None:
     assert [said(name, links) for name in links] == [[], [], []]
 
 
+@pytest.mark.row("A56")
 def test_two_pipelines_that_feed_each_other_are_refused_with_the_way_round() -> None:
     links = {"a": ("one", "two"), "b": ("two", "one")}
     assert said("a", links) == [

@@ -63,6 +63,7 @@ def test_modules_become_common_js_with_the_same_lines(compiled: Compiled) -> Non
     assert [line for line, text in enumerate(version.code.split("\n")) if "rates" in text and "return" in text] == [4]
 
 
+@pytest.mark.row("B29")
 @pytest.mark.parametrize(
     ("place", "word"),
     [

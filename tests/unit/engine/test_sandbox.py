@@ -43,6 +43,7 @@ def test_too_much_memory_ends_the_child_only() -> None:
         run_in_sandbox(eat, timeout_s=20, memory_mb=64)
 
 
+@pytest.mark.row("B20")
 def test_a_crash_ends_the_child_only() -> None:
     with pytest.raises(SandboxError, match="signal 6"):
         run_in_sandbox(die, timeout_s=20, memory_mb=64)

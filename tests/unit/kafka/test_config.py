@@ -55,6 +55,7 @@ class _Unreadable(Message):
         raise SystemError
 
 
+@pytest.mark.row("B05")
 def test_an_event_whose_headers_cannot_be_read_fails_and_keeps_the_rest() -> None:
     facts = {"topic": "t", "partition": 0, "offset": 3, "value": b"v", "key": b"k", "timestamp": (1, 5)}
     batch = batch_of("t", [Message(**facts), _Unreadable(**facts)])  # type: ignore[arg-type]  # of mixed types

@@ -23,6 +23,7 @@ def test_events_pass_the_steps_in_order() -> None:
     assert settled.steps == {"t0": StepCounts(ok=2), "t1": StepCounts(ok=2)}
 
 
+@pytest.mark.row("B30")
 @pytest.mark.parametrize("falsy", ["null", "undefined", "false", "0", "''", "NaN"])
 def test_a_falsy_result_filters(falsy: str) -> None:
     settled = settle(revision(f"module.exports = () => {falsy}", "module.exports = () => { throw 1 }"), [b"{}"])
@@ -30,6 +31,7 @@ def test_a_falsy_result_filters(falsy: str) -> None:
     assert settled.steps == {"t0": StepCounts(filtered=1), "t1": StepCounts()}
 
 
+@pytest.mark.row("B30")
 @pytest.mark.parametrize(
     ("result", "event"), [("1", '{"a":1}'), ("'yes'", '{"a":1}'), ("{ b: 2 }", '{"b":2}'), ("true", '{"a":1}')]
 )
@@ -52,6 +54,7 @@ def test_split_parts_go_on_in_order_and_count_as_one_event() -> None:
     assert settled.counts == {0: Counts(3, 1, 2)}
 
 
+@pytest.mark.row("B27")
 def test_each_part_of_a_split_has_headers_of_its_own() -> None:
     split = "module.exports = (e, c) => { c.headers.n = ['0']; return c.split([1, 2]) }"
     add = "module.exports = (e, c) => { c.headers.n.push(String(e)); return e }"
@@ -76,6 +79,7 @@ def test_a_dead_letter_without_a_topic_is_never_dropped_in_silence() -> None:
         settle(revision(dead_letter=None), [b"{"])
 
 
+@pytest.mark.row("B07")
 def test_tombstones_skip_the_steps() -> None:
     boom = "module.exports = () => { throw new Error('never') }"
     assert settle(revision(boom), [None]).records[0][0].value is None
@@ -126,12 +130,14 @@ def test_a_dead_letter_is_the_original_with_its_story_in_headers() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.row("B04")
 def test_a_dead_letter_that_is_too_large_leaves_the_value_out() -> None:
     settled = settle(revision("module.exports = () => { throw 1 }"), [b'"' + b"x" * 5000 + b'"'], dlq=4000)
     assert settled.records[0][0].value is None
     assert error(settled, 0)["truncated"] == "true"
 
 
+@pytest.mark.row("B33")
 def test_stop_halts_before_the_event_and_counts_nothing_behind_it() -> None:
     base = with_step(
         revision("module.exports = e => { if (e === 2) throw new Error('two'); return e }"), 0, on_error="stop"
@@ -172,6 +178,7 @@ FRAMING = [
 ]
 
 
+@pytest.mark.row("B01", "B09")
 @pytest.mark.parametrize("attack", FRAMING)
 def test_no_event_s_bytes_shift_another_s(attack: bytes) -> None:
     settled = settle(revision(THROUGH), [b'{"a":1}', attack, b'{"b":2}'])
@@ -192,6 +199,7 @@ ROUND_TRIP = [
 ]  # fmt: skip
 
 
+@pytest.mark.row("B08", "B09", "B10")
 @pytest.mark.parametrize("value", ROUND_TRIP)
 def test_values_leave_with_every_digit_and_character(value: bytes) -> None:
     assert settle(revision(THROUGH), [value]).values == [value.decode()]
@@ -203,11 +211,13 @@ def test_big_integers_reach_steps_as_bigint_and_leave_split_parts_exactly() -> N
     assert [record.value for record in settled.records[0]] == ['{"n":9007199254740994}', '{"t":"number"}']
 
 
+@pytest.mark.row("B08")
 @pytest.mark.parametrize("value", [b"1e400", b'{"a":-1e999}', b"1" * 5000])
 def test_numbers_that_cannot_be_held_fail_to_decode(value: bytes) -> None:
     assert error(settle(revision(THROUGH), [value]), 0)["stage"] == "decode"
 
 
+@pytest.mark.row("B24")
 @pytest.mark.parametrize(("result", "word"), [("() => 1", "function"), ("Symbol()", "symbol")])
 def test_a_result_json_cannot_hold_is_named(result: str, word: str) -> None:
     found = error(settle(revision(f"module.exports = e => ({result})"), [b"1"]), 0)
@@ -215,6 +225,7 @@ def test_a_result_json_cannot_hold_is_named(result: str, word: str) -> None:
     assert word in (found["message"] or "")
 
 
+@pytest.mark.row("B24")
 def test_cycles_and_revoked_proxies_fail_to_encode() -> None:
     assert error(settle(revision("module.exports = e => { e.self = e; return e }"), [b"{}"]), 0)["stage"] == "encode"
     revoked = "module.exports = e => { const p = Proxy.revocable({}, {}); p.revoke(); return { a: p.proxy } }"
@@ -229,6 +240,7 @@ def test_key_and_headers_that_are_not_assigned_leave_as_they_came() -> None:
     assert (settled.values, settled.records) == (["{}"], {})
 
 
+@pytest.mark.row("B31")
 def test_assigned_key_and_headers_leave_changed_and_the_rest_stays() -> None:
     code = "module.exports = (e, c) => { c.key = 'k' + c.partition; c.headers.n = ['1', '2']; delete c.headers.gone; return e }"
     before = (("bin", b"\xff"), ("gone", b"x"), ("kept", b"1"))
@@ -278,6 +290,7 @@ def test_console_lines_name_step_and_event_and_are_bounded() -> None:
     assert "400 more" in settled.logs[-1].text
 
 
+@pytest.mark.row("B26")
 def test_the_same_batch_twice_gives_the_same() -> None:
     source = batch([b'{"id":%d}' % index for index in range(200)])
     with chain(
@@ -299,11 +312,13 @@ FORBIDDEN = [
 ]
 
 
+@pytest.mark.row("B17", "B28")
 @pytest.mark.parametrize("code", FORBIDDEN)
 def test_there_is_no_way_out(code: str) -> None:
     assert error(settle(revision(f"module.exports = e => {{ {code}; return e }}"), [b"{}"]), 0)["kind"] == "exception"
 
 
+@pytest.mark.row("B25")
 @pytest.mark.parametrize(
     "code",
     [
@@ -346,6 +361,7 @@ def test_an_error_in_a_shared_file_names_that_file() -> None:
     assert location.source_line == "throw new Error('deep')"
 
 
+@pytest.mark.row("B29")
 def test_a_module_that_cannot_be_loaded_is_refused_with_its_place() -> None:
     with (
         pytest.raises(RefusedError, match=r"filters/t0.js:2:7: .*module.exports|transformations/t0.js:2:1"),

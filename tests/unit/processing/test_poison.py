@@ -28,6 +28,7 @@ POISON = [
 ]
 
 
+@pytest.mark.row("B15", "B16", "B18", "B19", "B21", "B22", "B23")
 @pytest.mark.parametrize(("code", "kind", "place"), POISON, ids=[code[:40] for code, _, _ in POISON])
 def test_a_poison_event_fails_alone_and_the_others_keep_their_order(code: str, kind: str, place: str | None) -> None:
     poison = f"filter:module.exports = event => {{\n  if (event.id !== {BAD}) return true\n  {code}\n}}"
@@ -47,6 +48,7 @@ def test_a_poison_event_fails_alone_and_the_others_keep_their_order(code: str, k
     assert settled.steps["t2"].ok == COUNT - 1
 
 
+@pytest.mark.row("B02")
 def test_ten_megabytes_of_output_are_refused_by_the_topic_s_limit() -> None:
     grow = f"module.exports = event => {{ if (event.id === {BAD}) event.text = 'x'.repeat(10_000_000); return event }}"
     settled = settle(revision(grow), [b'{"id":%d}' % index for index in range(COUNT)], out=1_000_000)
@@ -57,6 +59,7 @@ def test_ten_megabytes_of_output_are_refused_by_the_topic_s_limit() -> None:
     assert "10,000,1" in (found["message"] or "")
 
 
+@pytest.mark.row("B11")
 def test_deep_nesting_fails_where_a_step_falls_over_it_or_where_it_would_leave() -> None:
     deep = b'{"id":%d,"deep":' % BAD + b"[" * 100_000 + b"]" * 100_000 + b"}"
     events = [b'{"id":%d}' % index if index != BAD else deep for index in range(COUNT)]
@@ -91,6 +94,7 @@ def test_many_slow_events_are_not_mistaken_for_one_that_does_not_end() -> None:
     assert settled.counts == {0: Counts(12, 12)}
 
 
+@pytest.mark.row("B16")
 def test_a_promise_loop_nobody_waits_for_convicts_only_the_event_that_started_it() -> None:
     code = "module.exports = e => { if (e.id === 3) (async () => { for (;;) await null })(); return e }"
     with_promise = "module.exports = async e => e"
@@ -99,6 +103,7 @@ def test_a_promise_loop_nobody_waits_for_convicts_only_the_event_that_started_it
     assert error(settled, 3)["kind"] == "timeout"
 
 
+@pytest.mark.row("B18")
 def test_memory_that_piles_up_over_events_convicts_nobody() -> None:
     leak = "const all = []\nmodule.exports = e => { all.push(new Array(20_000).fill(e.id)); return e }"
     settled = settle(revision(leak), [b'{"id":%d}' % index for index in range(600)])

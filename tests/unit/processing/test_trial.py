@@ -83,6 +83,7 @@ def test_expectations_that_hold_miss_nothing_and_others_are_told() -> None:
     assert len(check_expectation(failed, {"error": "other"})) == 1
 
 
+@pytest.mark.row("B20")
 def test_an_event_that_takes_its_process_along_is_found_in_few_more_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[int] = []
 

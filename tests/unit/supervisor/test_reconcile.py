@@ -131,6 +131,7 @@ def test_a_slot_is_not_started_while_its_last_worker_still_ends() -> None:
     assert reconcile({"orders": DesiredPool(1)}, observed(worker(stopping_since=NOW))) == ()
 
 
+@pytest.mark.row("E14")
 def test_many_pipelines_start_a_few_at_a_time_and_each_gets_a_first_worker_before_any_a_second() -> None:
     desired = {f"p{number:03}": DesiredPool(1, workers=2) for number in range(200)}
     first = reconcile(desired, Observed(NOW))
