@@ -1,0 +1,74 @@
+"""Which test proves which row of the catalogue, and the table of it: `python -m tests.faults.table` writes the docs.
+
+Tests are read, not run: a row counts when a test is named after it or marked with it.
+"""
+
+import ast
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tests.faults.catalogue import ROWS
+
+ROOT = Path(__file__).parents[2]
+TABLE = ROOT / "docs" / "faults.md"
+HEAD = """\
+# Faults
+
+What is done to Inflect by its own tests, against real servers, and what then happens. `make test` runs every row of
+this table. It is written from the marks on the tests by `python -m tests.faults.table`, and a test fails when it is out
+of date.
+
+Every row ends in the same judgement: each event in exactly one place for a reader of committed records, in order per
+source partition and key, with the value that a reference written in another language computes, offsets that agree with
+the output, and books that balance. That judgement is itself tested with defects sown into the loop (A58).
+
+Order per key holds per source partition. A topic that gets partitions while it is written to (A36, A37) moves keys to
+other partitions, as Kafka does for every producer: then a key's events before and after may be read in any order.
+
+| row | fault | what happens | proven by |
+| --- | --- | --- | --- |
+"""
+AREAS = {"A": "Data plane", "B": "Events and code", "C": "Schema registry", "D": "PostgreSQL", "E": "Processes"}
+
+Proofs = Mapping[str, Sequence[str]]
+
+
+def proofs() -> Proofs:
+    """Per row, the tests that prove it, as `path::name` below `tests/`."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                for row in sorted(rows_of(node)):
+                    found[row].append(f"{path.relative_to(ROOT / 'tests')}::{node.name}")
+    return found
+
+
+def rows_of(test: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """The rows a test is named after or marked with."""
+    named = {row.upper() for row in re.findall(r"^test_([a-e]\d\d)_", test.name)}
+    return named | {row for decorator in test.decorator_list for row in _marked(decorator)}
+
+
+def _marked(decorator: ast.expr) -> Iterator[str]:
+    if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.row":
+        yield from (str(ast.literal_eval(argument)) for argument in decorator.args)
+
+
+def render(proven: Proofs) -> str:
+    """The document."""
+    lines = [HEAD.rstrip("\n")]
+    for name, row in ROWS.items():
+        tests = "<br>".join(f"`{test}`" for test in proven.get(name, ()))
+        lines.append(f"| {name} | {row.fault} | {row.outcome} | {tests} |")
+    areas = ", ".join(f"{len([row for row in proven if row[0] == letter])} {area}" for letter, area in AREAS.items())
+    lines += ["", f"{len(proven)} rows: {areas}.", ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    TABLE.write_text(render(proofs()))
+    sys.stdout.write(f"wrote {TABLE}\n")
