@@ -5,6 +5,7 @@ be given as a file (`INFLECT_DATABASE_URL_FILE`). `INFLECT_KAFKA_…` and the ta
 properties, except those that load code or that exactly-once rests on. Faults are told all at once.
 """
 
+import hashlib
 import ipaddress
 import os
 import re
@@ -32,6 +33,11 @@ class RegistryAccess:
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
     ca: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name under which things of this registry are kept, and of no other."""
+        return hashlib.sha256(self.url.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

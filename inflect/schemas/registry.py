@@ -72,7 +72,7 @@ class Registry:
     """
 
     def __init__(self, access: RegistryAccess) -> None:
-        """Connect to nothing yet; UnreachableError when the authority's file cannot be read."""
+        """Connect to nothing yet."""
         self._url = access.url.rstrip("/")
         self._transport = Transport(self._url, _headers(access), ca=access.ca, max_bytes=MAX_ANSWER_BYTES)
         self._ends_at = 0.0
@@ -114,13 +114,13 @@ class Registry:
         schema = self._complete(found, f"{subject} version {found.version}")
         return PinnedSchema(schema, subject=subject, version=found.version, id=found.id)
 
-    def by_id(self, schema_id: int) -> Schema:
+    def by_id(self, schema_id: int, *, within_s: float = DEADLINE_S) -> Schema:
         """Return the schema that events name by this id, with all it refers to; errors as those of `version`."""
-        self._begin()
+        self._begin(within_s)
         return self._complete(self._get(f"/schemas/ids/{schema_id}", _Content), f"schema id {schema_id}")
 
-    def _begin(self) -> None:
-        self._ends_at = time.monotonic() + DEADLINE_S
+    def _begin(self, within_s: float = DEADLINE_S) -> None:
+        self._ends_at = time.monotonic() + within_s
 
     def _complete(self, content: _Content, what: str) -> Schema:
         kind = _KINDS.get(content.schema_type or "AVRO")

@@ -18,6 +18,7 @@ import httpcore
 from inflect.errors import UnreachableError
 
 _WAIT_S = 3.0
+_KEPT_S = 2.0
 _GZIP = zlib.MAX_WBITS | 16
 
 
@@ -38,11 +39,10 @@ class Transport:
         self._url = url
         self._headers = [(b"accept-encoding", b"gzip")]
         self._headers += [(name.encode(), value.encode()) for name, value in headers.items()]
+        self._ca = ca
         self._max_bytes = max_bytes
         self._backend = _BoundedBackend()
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=_trust(url, ca), network_backend=self._backend, max_connections=2, keepalive_expiry=2.0
-        )
+        self._pool: httpcore.ConnectionPool | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -54,25 +54,40 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.close()
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
 
     def get(self, path: str, ends_at: float) -> Answer:
         """GET `path` below the root; `ends_at` is a moment of the monotonic clock.
 
-        Raises UnreachableError, which says why: refused, too slow, too large, no HTTP, certificate.
+        Raises UnreachableError, which says why: refused, too slow, too large, no HTTP, a certificate.
         """
         self._backend.ends_at = ends_at
-        waits = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), _WAIT_S)}
         try:
-            with self._pool.stream("GET", self._url + path, headers=self._headers, extensions=waits) as response:
-                headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-                return Answer(response.status, headers, self._read(response, headers))
+            try:
+                return self._ask(path)
+            except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError):
+                return self._ask(path)  # a kept connection that the server closed just now: a new one tells
         except httpcore.TimeoutException as error:
             raise self._away("does not answer in time") from error
         except httpcore.LocalProtocolError as error:  # its text would show the credentials
             raise self._away("cannot be asked: the credentials hold characters that HTTP cannot carry") from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
             raise self._away(_reason(error)) from error
+
+    def _ask(self, path: str) -> Answer:
+        pool = self._pool = self._pool or self._connections()
+        waits = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), _WAIT_S)}
+        with pool.stream("GET", self._url + path, headers=self._headers, extensions=waits) as response:
+            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+            return Answer(response.status, headers, self._read(response, headers))
+
+    def _connections(self) -> httpcore.ConnectionPool:
+        trust = _trust(self._url, self._ca) if self._url.startswith("https:") else None
+        return httpcore.ConnectionPool(
+            ssl_context=trust, network_backend=self._backend, max_connections=1, keepalive_expiry=_KEPT_S
+        )
 
     def _read(self, response: httpcore.Response, headers: Mapping[str, str]) -> bytes:
         encoding = headers.get("content-encoding", "identity").strip().lower()
@@ -105,7 +120,7 @@ def _trust(url: str, ca: str) -> ssl.SSLContext:
 
 
 def _reason(error: Exception) -> str:
-    cause = error.__cause__
+    cause = error.args[0] if error.args else None
     if isinstance(cause, ssl.SSLCertVerificationError):
         return (
             f"shows a certificate that is refused: {cause.verify_message}; "
