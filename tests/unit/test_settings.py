@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from inflect.errors import UsageError
-from inflect.settings import Settings, is_loopback, load, split_address
+from inflect.settings import RegistryAccess, Settings, is_loopback, load, split_address
 
 
 @pytest.fixture(autouse=True)
@@ -196,3 +196,38 @@ def test_only_this_machine_is_loopback(address: str, loopback: bool) -> None:  #
 def test_an_address_needs_host_and_port(address: str) -> None:
     with pytest.raises(ValueError, match=r"must be HOST:PORT|in brackets"):
         split_address(address)
+
+
+def test_the_registry_is_reached_as_the_settings_say(tmp_path: Path) -> None:
+    assert load(None, {}).registry() is None
+    token = tmp_path / "token"
+    token.write_text("geheim\n")
+    environ = {"INFLECT_REGISTRY_URL": "https://r.example/apis/", "INFLECT_REGISTRY_TOKEN_FILE": str(token)}
+    access = load(None, environ, registry_ca="ca.pem").registry()
+    assert access == RegistryAccess("https://r.example/apis", token="geheim", ca="ca.pem")  # noqa: S106  the test's own
+    assert "geheim" not in repr(access)
+
+
+def test_the_registrys_authority_lies_beside_the_file_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "my.toml").write_text('registry_ca = "ca.pem"\n')
+    assert load(tmp_path / "my.toml", {}).registry_ca == str(tmp_path / "ca.pem")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("r.example:8081", "must begin with http://"),
+        ("https://ada:geheim@r.example", "must not hold a password"),
+        ("https://r.example/?a=b", "must be the root of the registry"),
+        ("https://r exämple/", "must begin with http://"),
+    ],
+)
+def test_a_registry_url_that_cannot_be_one_is_refused(url: str, said: str) -> None:
+    (fault,) = refusal(environ={"INFLECT_REGISTRY_URL": url})
+    assert said in fault
+    assert "geheim" not in fault
+
+
+def test_a_registry_is_logged_in_to_in_one_way() -> None:
+    faults = refusal(environ={"INFLECT_REGISTRY_USERNAME": "ada", "INFLECT_REGISTRY_TOKEN": "x"})
+    assert faults == ["registry_token: is given beside registry_username; keep one of them"]
