@@ -18,8 +18,10 @@ import msgspec
 from inflect.errors import Fault, RefusedError
 from inflect.model.schema import PinnedSchema
 from inflect.schemas.json_schema import JsonValidator
+from inflect.schemas.sampling.avro import draw_avro, read_avro
 from inflect.schemas.sampling.branches import JsonSchema
 from inflect.schemas.sampling.json_schema import draw_event
+from inflect.schemas.sampling.protobuf import draw_message, read_proto
 from inflect.schemas.sampling.references import read_documents
 from inflect.schemas.sampling.walk import ImpossibleError, Walk
 
@@ -40,7 +42,7 @@ def generate(pinned: PinnedSchema, count: int, seed: int = 0) -> list[Any]:
     seen: set[bytes] = set()
     for index in range(count):
         for attempt in range(_MOST_ALIKE):
-            event = draw(Walk(seed, index, attempt))
+            event = _drawn(pinned, draw, Walk(seed, index, attempt))
             mark = msgspec.json.encode(event, order="sorted")
             if mark not in seen:
                 break
@@ -52,30 +54,47 @@ def generate(pinned: PinnedSchema, count: int, seed: int = 0) -> list[Any]:
 Draw = Callable[[Walk], Any]
 
 
+def _drawn(pinned: PinnedSchema, draw: Draw, walk: Walk) -> Any:
+    try:
+        return draw(walk)
+    except ImpossibleError as error:
+        message = f"no event was found that satisfies it; the last one tried fails {error}"
+        raise RefusedError(str(pinned), [Fault("", message)]) from error
+
+
 def _json(pinned: PinnedSchema) -> Draw:
     validator = JsonValidator(pinned.schema)
     schema = JsonSchema(read_documents(pinned.schema.text, pinned.schema.references))
 
     def draw(walk: Walk) -> Any:
         ends_at = time.monotonic() + _MOST_S
-        path = why = ""
+        wrong = ImpossibleError("", "nothing was tried")
         for _ in range(_MOST_TRIES):
             try:
                 event = draw_event(schema, walk)
             except ImpossibleError as error:
-                path, why = error.path, error.why
+                wrong = error
             else:
                 fault = validator.check(msgspec.json.encode(event))
                 if fault is None:
                     return event
-                path, why = fault.path, fault.message
+                wrong = ImpossibleError(fault.path, fault.message)
             if time.monotonic() > ends_at:
                 break
-            walk.again(path)
-        message = f"no event was found that satisfies it; the last one tried fails at {path or 'the root'}: {why}"
-        raise RefusedError(str(pinned), [Fault("", message)])
+            walk.again(wrong.path)
+        raise wrong
 
     return draw
 
 
-_MAKERS: dict[str, Callable[[PinnedSchema], Draw]] = {"json": _json}
+def _avro(pinned: PinnedSchema) -> Draw:
+    schema = read_avro(pinned.schema)
+    return lambda walk: draw_avro(schema, walk)
+
+
+def _protobuf(pinned: PinnedSchema) -> Draw:
+    schema = read_proto(pinned)
+    return lambda walk: draw_message(schema, walk)
+
+
+_MAKERS: dict[str, Callable[[PinnedSchema], Draw]] = {"json": _json, "avro": _avro, "protobuf": _protobuf}

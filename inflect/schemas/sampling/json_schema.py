@@ -5,7 +5,6 @@ dice: `schemas.samples` checks the event and has the place that is wrong thrown 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -13,7 +12,17 @@ import msgspec
 from inflect.schemas.sampling import patterns, scalars, words
 from inflect.schemas.sampling.branches import JsonSchema, Spot, gather
 from inflect.schemas.sampling.references import Part, inside
-from inflect.schemas.sampling.walk import ImpossibleError, Place, Walk, below, is_present, presence, recast, top
+from inflect.schemas.sampling.walk import (
+    ImpossibleError,
+    Place,
+    Walk,
+    below,
+    is_present,
+    named_trail,
+    presence,
+    recast,
+    top,
+)
 
 _KINDS = ("object", "array", "string", "integer", "number", "boolean", "null")
 _CLUES = {
@@ -52,7 +61,7 @@ def _draw(schema: JsonSchema, walk: Walk, place: Place, parts: Sequence[Part]) -
         return found
     kind = _kind(spot, kinds)
     marks = {id(part.schema) for part in (*parts, *spot.held)}
-    spot.place = replace(place, trail=(*place.trail, *marks))
+    spot.place = named_trail(place, *marks)
     if kind == "object":
         return _object(spot)
     return _array(spot) if kind == "array" else _scalar(spot, kind)

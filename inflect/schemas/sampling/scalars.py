@@ -87,6 +87,8 @@ def _usual(
     assert low is not None  # noqa: S101  for the type checker
     assert high is not None  # noqa: S101  for the type checker
     clipped = max(first, low), min(last, high)
+    if clipped[1] - clipped[0] < step:
+        clipped = max(Fraction(1), low), min(Fraction(_USUAL), high)
     return clipped if clipped[1] - clipped[0] >= step else (low, high)
 
 

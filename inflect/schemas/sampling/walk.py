@@ -26,7 +26,7 @@ class ImpossibleError(Exception):
     def __init__(self, path: str, why: str) -> None:
         self.path = path
         self.why = why
-        super().__init__(f"at {path or '/'}: {why}")
+        super().__init__(f"at {path or 'the root'}: {why}")
 
 
 @dataclass(slots=True)
@@ -114,6 +114,11 @@ def presence(walk: Walk, place: Place, *, tight: bool) -> float:
 def is_present(place: Place, name: str, chance: float) -> bool:
     """Throw for one optional member; the same answer however often it is asked."""
     return Random(f"{place.key}?{name}").random() < chance  # noqa: S311  repeatable on purpose
+
+
+def named_trail(place: Place, *marks: Any) -> Place:
+    """Return the same place with what holds there added to what lies above its members."""
+    return replace(place, trail=(*place.trail, *marks))
 
 
 def recast(place: Place, key: str) -> Place:

@@ -243,6 +243,7 @@ _NAMED = tuple((re.compile(pattern), draw) for pattern, draw in _NAMES)
 _SPANS = tuple(
     (re.compile(pattern), span)
     for pattern, span in (
+        (r"(_at|timestamp|_time|^time|^ts|_ts|^ts_ms)$", (1_735_689_600_000, 1_767_225_599_000, 0)),
         (r"lat(itude)?$", (-85, 85, 5)),
         (r"(lon|lng|long)(gitude)?$", (-179, 179, 5)),
         (r"discount|percent|pct|humidity|progress", (0, 100, 1)),
@@ -262,7 +263,6 @@ _SPANS = tuple(
         (r"_ms$|millis|duration|latency", (1, 5000, 0)),
         (r"rating|stars", (1, 5, 1)),
         (r"version|level|priority|rank|position|index", (1, 10, 0)),
-        (r"(_at|timestamp|_time|^time|^ts)$", (1_735_689_600_000, 1_767_225_599_000, 0)),
         (r"(^|_)id$|number$", (1000, 99_999, 0)),
     )
 )
