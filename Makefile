@@ -7,7 +7,7 @@ SECONDS ?= 45
 SEED ?= 7
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak pictures fix lock chromium
+.PHONY: help demo test check bench soak pictures fix lock vendor chromium
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -43,6 +43,9 @@ lock: $(READY) ## Resolve the dependencies anew into both lock files
 		--extra embedded pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade --no-header \
 		--extra embedded --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+vendor: ## Build the vendored JavaScript anew from its packages; needs node and npm
+	inflect/engine/vendor/rebuild.sh
 
 # The environment, made once and again when what it is made from changes.
 $(READY): requirements-dev.lock pyproject.toml

@@ -1,6 +1,8 @@
 """The house rules that no linter knows: sizes, docstrings, names, and that the documents keep their word."""
 
 import ast
+import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -124,6 +126,22 @@ def test_every_dependency_is_locked() -> None:
     ]
     locked = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements-dev.lock").read_text(), re.MULTILINE)
     assert {re.split(r"[\[><=]", name)[0].lower() for name in declared} - set(locked) == set()
+
+
+def test_vendored_scripts_are_what_the_manifest_says() -> None:
+    folder = ROOT / "inflect/engine/vendor"
+    entries = json.loads((folder / "manifest.json").read_text())
+    script = (folder / "rebuild.sh").read_text()
+    for entry in entries:
+        name, version, licence = entry["name"], entry["version"], entry["licence"]
+        content = (folder / entry["file"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == entry["sha256"], f"{name} was changed by hand: make vendor"
+        assert content.startswith(f"/*! {name} {version}, {licence} licence (LICENSE.{name})".encode())
+        assert entry["file"] == f"{name}-{version}.js"
+        assert (folder / f"LICENSE.{name}").read_text().strip()
+        assert f"bundle {name} {version} {licence}" in script
+    assert {path.name for path in folder.glob("*-*.js")} == {entry["file"] for entry in entries}
+    assert {path.name for path in folder.glob("LICENSE.*")} == {f"LICENSE.{entry['name']}" for entry in entries}
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])

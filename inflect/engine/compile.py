@@ -8,7 +8,6 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import Any
 
 import orjson
@@ -18,6 +17,7 @@ from inflect.engine.isolate import Isolate, IsolateLostError
 from inflect.engine.program import Program
 from inflect.engine.racer import OpenRacer
 from inflect.engine.sandbox import SandboxError, run_in_sandbox
+from inflect.engine.vendored import vendored
 from inflect.errors import Fault
 from inflect.model.processor import ProcessorKind, ProcessorVersion, content_hash
 
@@ -65,7 +65,7 @@ def compile_here(files: Mapping[str, str]) -> dict[str, Any]:
     codes: dict[str, str] = {}
     faults: list[Fault] = []
     with OpenRacer() as racer:
-        racer.eval(resources.files("inflect.engine").joinpath("vendor/sucrase.js").read_text(encoding="utf-8"))
+        racer.eval(vendored("sucrase"))
         transform: Any = racer.eval(_TRANSFORM)
         for path, source in sorted(files.items()):
             code = _compile_file(racer, transform, path, source)
@@ -163,7 +163,8 @@ def _program(codes: Mapping[str, str]) -> Program:
         "revision": 0,
         "steps": [],
         "modules": dict(codes),
-        "targetFormat": "json",
+        "source": {"format": "json", "schema": None},
+        "target": {"format": "json", "schema": None, "prefix": False},
         "stop": False,
         "memoryBytes": _MEMORY_MB << 20,
         "outputCharacters": 0,

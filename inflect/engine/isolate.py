@@ -18,11 +18,15 @@ from typing import Any, Self
 import orjson
 from py_mini_racer import JSEvalException, JSFunction, JSTimeoutException
 
-from inflect.engine.program import Program
+from inflect.engine.program import Program, schema_document
 from inflect.engine.racer import OpenRacer
+from inflect.engine.vendored import vendored
 from inflect.errors import Fault, RefusedError
+from inflect.model.schema import Schema
 
 _HARNESS = ("values", "context", "world", "settle", "run")
+# What a format adds in front of the last two: the script of others that reads its schemas, and ours that uses it.
+_CODECS = {"avro": "avsc", "protobuf": "protobufjs"}
 
 # How long V8 may take to notice that it was told to stop: its own long strokes (sort, fill) cannot be interrupted.
 GRACE_S = 3.0
@@ -35,6 +39,7 @@ _CALL_S = 0.01
 _SLICE_S = 0.25
 _LEAST_PATIENCE_S = 1.0
 
+_FUNCTIONS = ("run", "poll", "interrupted", "inspect", "teach")
 _DELICATE = 1
 _TIMED = 2
 _WAITS = 1
@@ -62,11 +67,13 @@ class FramingError(Exception):
 
 
 @cache
-def _harness() -> str:
+def _harness(codecs: tuple[str, ...]) -> str:
     """The half of the engine that lives inside V8, as one expression; its files share one scope."""
     folder = resources.files("inflect.engine").joinpath("harness")
-    parts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in _HARNESS]
-    return "\n".join(["(() => {", "'use strict'", *parts, "})()", "//# sourceURL=inflect:harness"])
+    scripts = [vendored(_CODECS[codec]) for codec in codecs]
+    names = [*_HARNESS[:3], *(["bytes"] if codecs else []), *codecs, *_HARNESS[3:]]
+    parts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in names]
+    return "\n".join(["(() => {", "'use strict'", *scripts, *parts, "})()", "//# sourceURL=inflect:harness"])
 
 
 class Isolate:
@@ -79,9 +86,9 @@ class Isolate:
         self._opened = OpenRacer()
         self._racer = self._opened.__enter__()
         self._racer.set_hard_memory_limit(program.memory_mb << 20)
-        api: Any = self._racer.eval(_harness())
+        api: Any = self._racer.eval(_harness(program.codecs))
         self._progress = memoryview(api["progress"]).cast("i")
-        self._functions: dict[str, JSFunction] = {name: api[name] for name in ("run", "poll", "interrupted", "inspect")}
+        self._functions: dict[str, JSFunction] = {name: api[name] for name in _FUNCTIONS}
         self._count = 0
         self.uses_context = self._load(api["load"])
 
@@ -104,7 +111,8 @@ class Isolate:
             ) from error
         if answer not in ("", "context"):
             self.close()
-            raise RefusedError("processors", [_load_fault(orjson.loads(str(answer)))])
+            found = orjson.loads(str(answer))
+            raise RefusedError("schema" if found["end"] else "processors", [_load_fault(found)])
         return answer == "context"
 
     def run(self, text: str, count: int, columns: str, *, delicate: bool, timed: bool = False) -> str:
@@ -125,6 +133,21 @@ class Isolate:
         if not isinstance(reply, str):
             raise FramingError
         return reply
+
+    def teach(self, number: int, schema: Schema, unusable: str = "") -> str | None:
+        """Make the schema of a wire id known; why its events cannot be read, if they cannot.
+
+        With `unusable`, a reason found before, its text is not tried again. Raises IsolateLostError where the text
+        takes too much time or memory.
+        """
+        document = "" if unusable else orjson.dumps(schema_document(schema)).decode()
+        try:
+            answer = self._functions["teach"](number, document, unusable, timeout_sec=_LOAD_TIMEOUT_S)
+        except JSTimeoutException as error:
+            raise self._lost("timeout") from error
+        except JSEvalException as error:
+            raise self._lost("memory") from error
+        return str(answer) or None
 
     def inspect(self, path: str, *, function_needed: bool) -> dict[str, Any]:
         """Load one module: `title`, `description`, `params`, `requires`; or `message`, `file`, `line`, `column`."""
@@ -199,5 +222,7 @@ class Isolate:
 
 
 def _load_fault(answer: dict[str, Any]) -> Fault:
+    if answer["end"]:
+        return Fault(f"{answer['end']}.schema", answer["message"])
     place = [answer[part] for part in ("file", "line", "column") if answer[part] is not None]
     return Fault(":".join(str(part) for part in place), answer["message"])

@@ -5,7 +5,7 @@ reason. Results come back in the order of the events. Nothing here knows what a 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +14,7 @@ import orjson
 
 from inflect.engine.isolate import Isolate, IsolateLostError
 from inflect.engine.program import OUTPUT_CHARACTERS, Program
+from inflect.model.schema import Schema
 
 SEPARATOR = "\x1e"
 
@@ -23,7 +24,9 @@ CALL_BYTES = 2 << 20
 
 @dataclass(slots=True)
 class Lines:
-    """The input of a run: JSON texts as bytes (`b""`: settled elsewhere) and what is needed beside them.
+    """The input of a run: lines as bytes (`b""`: settled elsewhere) and what is needed beside them.
+
+    A line is JSON; for avro and protobuf the base64 of the whole value with its wire prefix (`b" "`: an empty value).
 
     `columns(first, end)` gives the context's columns of a range as JSON; it is asked only when a step may read them.
     """
@@ -68,6 +71,8 @@ class Runner:
 
     def __init__(self, program: Program) -> None:
         self._program = program
+        self._taught: dict[int, Schema] = {}
+        self._unusable: dict[int, str] = {}
         self._isolate: Isolate | None = Isolate(program)
         self._uses_context = self._isolate.uses_context
         self.stuck = False
@@ -85,6 +90,31 @@ class Runner:
         isolate, self._isolate = self._isolate, None
         if isolate is not None and not isolate.close():
             self.stuck = True
+
+    def teach(self, schemas: Mapping[int, Schema]) -> dict[int, str]:
+        """Make writers' schemas known by wire id, here and to every isolate to come; known ids cost nothing.
+
+        Answers the ids whose events cannot be read, and why; each of their events fails saying so.
+        """
+        for number, schema in schemas.items():
+            if number in self._taught:
+                continue
+            try:
+                reason = self._open().teach(number, schema)
+            except IsolateLostError as lost:
+                self.close()
+                reason = f"reading it takes more {'memory' if lost.kind == 'memory' else 'time'} than it may"
+            self._taught[number] = schema
+            if reason is not None:
+                self._unusable[number] = reason
+        return {number: self._unusable[number] for number in schemas if number in self._unusable}
+
+    def _open(self) -> Isolate:
+        if self._isolate is None:
+            self._isolate = Isolate(self._program)
+            for number, schema in self._taught.items():
+                self._isolate.teach(number, schema, self._unusable.get(number, ""))
+        return self._isolate
 
     def run(self, lines: Lines, first: int, end: int, *, deadline: float, timed: bool = False) -> list[Part]:
         """Settle `first` to `end`; only a prefix when one halts, output is large or `deadline` (monotonic) has passed.
@@ -117,10 +147,9 @@ class Runner:
         return parts
 
     def _run_range(self, lines: Lines, first: int, end: int, *, timed: bool) -> Part:
-        if self._isolate is None:
-            self._isolate = Isolate(self._program)
+        isolate = self._open()
         joined = b"\x1e".join(lines.values[first:end])
-        text = self._isolate.run(
+        text = isolate.run(
             joined.decode(),
             end - first,
             lines.columns(first, end) if self._uses_context else "",
@@ -145,7 +174,7 @@ class Runner:
             else f"more than {self._program.timeout_ms} ms (limits.timeout_ms)"
         )
         entry = self._program.entries[step] if step >= 0 else None
-        failure = [0, stage, lost.kind, step, message, entry, None, None]
+        failure = [0, stage, lost.kind, step, message, entry, None, None, None]
         steps = [[int(s < step or stage == "encode"), 0, int(s == step)] for s in range(count)]
         halted = self._program.stops(step)
         meta = {

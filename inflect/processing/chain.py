@@ -203,11 +203,19 @@ class _Settlement:
         return halted
 
     def _failure(  # noqa: PLR0913, PLR0917  the columns of one failure, as the engine lists them
-        self, stage: Any, kind: Any, step: int, message: str, file: str | None, line: int | None, column: int | None
+        self,
+        stage: Any,
+        kind: Any,
+        step: int,
+        message: str,
+        file: str | None,
+        line: int | None,
+        column: int | None,
+        path: str | None,
     ) -> Failure:
         name = self._pipeline.steps[step].name if step >= 0 else None
         source = self._chain._program.source_line(file, line) if file and line else None  # noqa: SLF001  two halves
-        return Failure(stage, kind, message, name, Location(file, line, column, source) if file else None)
+        return Failure(stage, kind, message, name, Location(file, line, column, source) if file else None, path)
 
     def _take_framed(self, count: int) -> None:
         for index, what in self._framed.settled.items():

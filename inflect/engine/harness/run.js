@@ -27,8 +27,8 @@ function runEvent(i) {
   try {
     value = decode(line)
   } catch (error) {
-    const [kind, message] = describe(error)
-    fail(i, 'decode', -1, [kind, message, null, null, null], null)
+    const [kind, message, , , , path] = describe(error)
+    fail(i, stageOf(error, 'decode'), -1, [kind, message, null, null, null, path], null)
     return false
   }
   if (trace !== null || timed) return startTask(i, value)
@@ -74,7 +74,7 @@ function finish(i, value, context) {
     if (context !== null && changesOf(context) !== null) return leaveChanged(i, value, context)
     text = encode(value)
   } catch (error) {
-    fail(i, 'encode', -1, describe(error), null)
+    fail(i, stageOf(error, 'encode'), -1, describe(error), null)
     return false
   }
   outputCharacters += text.length
@@ -207,6 +207,20 @@ function result() {
   return joinList(outs, SEPARATOR)
 }
 
+// What reads the source and writes the target, before any code of a user is there; null, or why a schema cannot be used.
+function openEnds() {
+  const { source, target } = config
+  let end = 'source'
+  try {
+    if (source.format in codecs) decode = openSource(codecs[source.format], source)
+    end = 'target'
+    encode = target.format in codecs ? openTarget(codecs[target.format], target) : encoders[target.format]
+    return null
+  } catch (error) {
+    return { end, message: faultText(error) }
+  }
+}
+
 return {
   progress,
   // Loads modules and closes the world; the answer is '' or why the program cannot run, as JSON.
@@ -214,15 +228,16 @@ return {
     config = parse(text)
     steps = config.steps
     stepCount = steps.length
-    encode = encoders[config.targetFormat]
     for (const path of ownKeys(config.modules)) sources.set(path, config.modules[path])
     logs = []
+    const refused = openEnds()
+    if (refused !== null) return stringify(refused)
     closeWorld()
     try {
       functions = steps.map(step => entryFunction(step.entry))
     } catch (error) {
       const [, message, file, line, column] = describe(error)
-      return stringify({ message, file, line, column })
+      return stringify({ end: null, message, file, line, column })
     } finally {
       loading = false
     }
@@ -246,6 +261,10 @@ return {
       const [, message, file, line, column] = describe(error)
       return stringify({ message, file: file ?? path, line, column })
     }
+  },
+  // Makes the schema of a wire id known; '' or why its events cannot be read (`reason`: it is not to be tried).
+  teach(id, text, reason) {
+    return sourceCodec === null ? '' : teachWriter(id, text, reason)
   },
   // Answers the result's text, 0 (the text does not hold `count` events), or 1 (waits: call `poll`).
   run(text, count, flags, columnsText) {

@@ -3,8 +3,8 @@
 const isThenable = value => typeof value.then === 'function'
 
 // Ends event i as failed. With on_error: stop the run ends before it.
-function fail(i, stage, step, [kind, message, file, line, column], from) {
-  const failure = [i, stage, kind, step, message, file ?? (step >= 0 ? steps[step].entry : null), line, column]
+function fail(i, stage, step, [kind, message, file, line, column, path = null], from) {
+  const failure = [i, stage, kind, step, message, file ?? (step >= 0 ? steps[step].entry : null), line, column, path]
   const stop = step >= 0 ? steps[step].stop : config.stop
   failures.set(i, failure)
   if (stop) { halted = true; return }
@@ -172,7 +172,7 @@ function leave(current, frame, tombstone = false) {
     outputCharacters += text === null ? 0 : text.length
     current.parts.push([text, changes])
   } catch (error) {
-    failTask(current, 'encode', -1, describe(error))
+    failTask(current, stageOf(error, 'encode'), -1, describe(error))
   }
 }
 

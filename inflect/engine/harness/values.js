@@ -116,8 +116,29 @@ Error.prepareStackTrace = (error, sites) => {
   return text
 }
 
-// What was thrown, as [kind, message, file, line, column]; the thrown value may be hostile.
+// What breaks a schema. `path` (a JSON pointer) grows from the value outwards while the fault passes what it lies in; a
+// `stage` other than that of the code that catches it is set where it is known.
+class SchemaFault {
+  #own = true // what a thrown thing is may not be asked of the thing: it may be a proxy
+  static is = thrown => typeof thrown === 'object' && thrown !== null && #own in thrown
+  constructor(message, rule = '', stage = null) {
+    this.message = message
+    this.rule = rule
+    this.stage = stage
+    this.path = ''
+  }
+}
+const isFault = SchemaFault.is
+const stageOf = (thrown, otherwise) => isFault(thrown) ? thrown.stage ?? otherwise : otherwise
+const PATH_CHARACTERS = 1000
+const describeFault = ({ path, message, rule }) => {
+  const place = path === '' ? 'at the top' : `at ${clean(path, PATH_CHARACTERS)}`
+  return ['schema', clean(`${place}: ${message}${rule === '' ? '' : ` (rule: ${rule})`}`, MESSAGE_CHARACTERS), null, null, null, clean(path, PATH_CHARACTERS)]
+}
+
+// What was thrown, as [kind, message, file, line, column, path]; the thrown value may be hostile.
 function describe(thrown) {
+  if (isFault(thrown)) return describeFault(thrown)
   let message
   let place
   let kind = 'exception'
@@ -135,7 +156,7 @@ function describe(thrown) {
   } catch {
     message = 'an error that cannot be shown was thrown'
   }
-  return place ? [kind, clean(message, MESSAGE_CHARACTERS), ...place] : [kind, clean(message, MESSAGE_CHARACTERS), null, null, null]
+  return place ? [kind, clean(message, MESSAGE_CHARACTERS), ...place, null] : [kind, clean(message, MESSAGE_CHARACTERS), null, null, null, null]
 }
 
 // ---- decoding and encoding -----------------------------------------------------------------------------------
@@ -152,7 +173,7 @@ function exactNumber(_key, value, context) {
 }
 defineProperty(BigInt.prototype, 'toJSON', { value() { return rawJSON(integerText(this)) }, writable: true, configurable: true })
 
-const decode = line => delicate && testPattern(DELICATE, line) ? parse(line, exactNumber) : parse(line)
+const parseLine = line => delicate && testPattern(DELICATE, line) ? parse(line, exactNumber) : parse(line)
 
 // Whether JSON text opens so many objects and arrays that it may be too deep: a native search, a hop for each.
 function opensOften(text) {
@@ -197,4 +218,9 @@ const encoders = {
     return stringify(value)
   },
 }
+// The ends of the pipeline: a line to a value, a value to an output. A codec opens both where a format needs a schema
+// (`bytes.js`).
+let decode = parseLine
 let encode
+const codecs = {}
+let sourceCodec = null
