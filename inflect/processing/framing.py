@@ -5,6 +5,7 @@ either fail here, so that no event's bytes can shift another's. Tombstones never
 """
 
 import base64
+import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,13 +17,33 @@ from inflect.model.pipeline import Format
 
 TOMBSTONE: Final = "tombstone"
 
+# The first byte of a wire prefix, and what is smaller than every value without one.
+_PREFIX: Final = b"\x00"
+_NO_PREFIX: Final = b"\x01"
+
 
 @dataclass(slots=True)
 class Frame:
-    """`lines` for the engine; `settled` holds, by index, the events that do not go there (their line is empty)."""
+    """`lines` for the engine; `settled` holds, by index, the events that do not go there (their line is empty).
+
+    `prefixed`: some line of JSON begins with a wire prefix.
+    """
 
     lines: Sequence[bytes]
     settled: dict[int, Failure | str] = field(default_factory=dict)
+    prefixed: bool = False
+    _own: list[bytes] | None = None
+
+    def settle(self, index: int, failure: Failure) -> None:
+        """Event `index` has failed and does not go to the engine."""
+        self.replace(index, b"")
+        self.settled[index] = failure
+
+    def replace(self, index: int, line: bytes) -> None:
+        """Event `index` goes to the engine as another line."""
+        if self._own is None:  # the lines may be the values of the batch, which a dead letter still needs
+            self.lines = self._own = list(self.lines)
+        self._own[index] = line
 
 
 def frame(batch: Batch, source_format: Format) -> Frame:
@@ -31,16 +52,18 @@ def frame(batch: Batch, source_format: Format) -> Frame:
     if not batch.failures:
         return framed
     lines = [b"" if index in batch.failures else line for index, line in enumerate(framed.lines)]
-    return Frame(lines, {**framed.settled, **batch.failures})
+    return Frame(lines, {**framed.settled, **batch.failures}, framed.prefixed)
 
 
 def _lines(batch: Batch, source_format: Format) -> Frame:
     """Costs one look at each value as long as none is null or empty."""
     if source_format == "json" and all(batch.values):
-        return Frame(batch.values)  # type: ignore[arg-type]  # all() has just seen that none is None
+        values: Sequence[bytes] = batch.values  # type: ignore[assignment]  # all() has just seen that none is None
+        return Frame(values, prefixed=len(values) > 0 and min(values) < _NO_PREFIX)
     encode = _LINES[source_format]
     framed = Frame([])
     framed.lines = [_line(framed, index, value, encode) for index, value in enumerate(batch.values)]
+    framed.prefixed = source_format == "json" and any(line.startswith(_PREFIX) for line in framed.lines)
     return framed
 
 
@@ -53,7 +76,7 @@ def single_out(framed: Frame) -> Frame:
         if fault:
             lines[index] = b""
             settled[index] = decode_failure(fault)
-    return Frame(lines, settled)
+    return Frame(lines, settled, framed.prefixed)
 
 
 def decode_failure(message: str) -> Failure:
@@ -110,7 +133,18 @@ def _bytes_line(value: bytes) -> bytes:
     return b'"' + base64.b64encode(value) + b'"'
 
 
-_LINES: dict[Format, Callable[[bytes], bytes]] = {"json": _json_line, "string": _string_line, "bytes": _bytes_line}
+def _binary_line(value: bytes) -> bytes:
+    """Blanks are none of base64: an empty value is a value too."""
+    return binascii.b2a_base64(value, newline=False) or b" "
+
+
+_LINES: dict[Format, Callable[[bytes], bytes]] = {
+    "json": _json_line,
+    "avro": _binary_line,
+    "protobuf": _binary_line,
+    "string": _string_line,
+    "bytes": _bytes_line,
+}
 
 
 def _fault(line: bytes) -> str | None:

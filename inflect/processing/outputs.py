@@ -1,6 +1,7 @@
 """Builds the records of events that are more than a plain value: changed keys and headers, split parts, tombstones.
 
-The engine hands over text; here it becomes bytes again. What a step did not assign stays as it was, byte for byte.
+The engine hands over text; here it is held against the target's JSON Schema and becomes bytes again. What a step did
+not assign stays as it was, byte for byte.
 """
 
 import base64
@@ -10,17 +11,54 @@ from typing import Any
 
 import orjson
 
-from inflect.model.event import Batch, Headers, Record
-from inflect.model.pipeline import Format
+from inflect.engine.program import CODECS
+from inflect.model.event import Batch, Failure, Headers, Record
+from inflect.model.pipeline import Target
+from inflect.model.revision import Revision
+from inflect.model.schema import PinnedSchema
+from inflect.schemas.json_schema import JsonValidator, NotJsonError
 
 
 class EncodingError(Exception):
-    """A step's result that cannot become bytes."""
+    """A step's result that cannot become bytes, or breaks the target's schema."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
-def value_decoder(target_format: Format) -> Callable[[str], str | bytes] | None:
-    """How an output of the engine becomes a value; None: it is the value already."""
-    return {"string": orjson.loads, "bytes": _bytes_value}.get(target_format)
+Encoder = Callable[[str], str | bytes]
+
+
+def value_encoder(revision: Revision, *, trace: bool) -> Encoder | None:
+    """How an output of the engine becomes a value; None: it is the value already. With `trace` values are not encoded.
+
+    Raises RefusedError when the target's schema cannot be used.
+    """
+    target, pinned = revision.pipeline.target, revision.target_schema
+    if target.format == "json":
+        return _json_encoder(target, pinned, trace=trace)
+    if target.format in CODECS:  # in a trace the engine shows what it would write
+        return None if trace else base64.b64decode
+    return {"string": orjson.loads, "bytes": _bytes_value}.get(target.format)
+
+
+def _json_encoder(target: Target, pinned: PinnedSchema | None, *, trace: bool) -> Encoder | None:
+    if pinned is None:
+        return None
+    validator = JsonValidator(pinned.schema)
+    prefix = b"\x00" + pinned.id.to_bytes(4, "big") if target.wire_prefix and pinned.id is not None else b""
+
+    def encode(text: str) -> str | bytes:
+        try:
+            fault = validator.check(text)
+        except NotJsonError as error:
+            raise EncodingError(Failure("encode", "exception", str(error))) from error
+        if fault is not None:
+            raise EncodingError(Failure("outgoing_schema", "schema", str(fault), path=fault.path))
+        return prefix + text.encode() if prefix and not trace else text
+
+    return encode
 
 
 def _bytes_value(text: str) -> bytes:
@@ -31,20 +69,20 @@ def _base64(text: str, what: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error as error:
-        raise EncodingError(f"{what} is not base64: {error}") from error
+        raise EncodingError(Failure("encode", "exception", f"{what} is not base64: {error}")) from error
 
 
 def part_records(
-    batch: Batch, index: int, parts: Sequence[Any], topic: str, decode: Callable[[str], str | bytes] | None
+    batch: Batch, index: int, parts: Sequence[Any], topic: str, encode: Encoder | None
 ) -> tuple[Record, ...]:
     """The records of an event that left as `parts`: [text or null for a tombstone, changes or null] each."""
-    return tuple(_part_record(batch, index, text, changes, topic, decode) for text, changes in parts)
+    return tuple(_part_record(batch, index, text, changes, topic, encode) for text, changes in parts)
 
 
 def _part_record(  # noqa: PLR0913, PLR0917  one record has this many sources
-    batch: Batch, index: int, text: str | None, changes: Any, topic: str, decode: Callable[[str], str | bytes] | None
+    batch: Batch, index: int, text: str | None, changes: Any, topic: str, encode: Encoder | None
 ) -> Record:
-    value = text if text is None or decode is None else decode(text)
+    value = text if text is None or encode is None else encode(text)
     key, headers = batch.keys[index], batch.headers[index]
     if changes is not None:
         new_key, new_headers = changes

@@ -20,7 +20,7 @@ from inflect.schemas.branches import Branches
 
 MAX_REFERENCES: Final = 100
 MAX_TEXT_BYTES: Final = 4_000_000
-MAX_BRANCHES: Final = 100_000
+MAX_BRANCHES: Final = 10_000
 """How many ways through its alternatives a schema may have."""
 
 # Of alternatives that fail every fault is collected, which takes long where they and the value are large.
@@ -57,7 +57,7 @@ class SchemaFault:
     message: str
 
     def __str__(self) -> str:
-        return f"at {self.path or 'the root'}: {self.message} (rule: {self.rule or 'the schema itself'})"
+        return f"at {self.path or 'the top'}: {self.message} (rule: {self.rule or 'the schema itself'})"
 
 
 class JsonValidator:

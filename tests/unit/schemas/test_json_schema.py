@@ -51,7 +51,7 @@ def test_a_fault_says_where_what_and_by_which_rule() -> None:
     assert str(fault) == (
         'at /items/0/price: "x" is not of type "number" (rule: properties/items/items/properties/price/type)'
     )
-    assert str(check(ORDER, "{}")) == 'at the root: "id" is a required property (rule: required)'
+    assert str(check(ORDER, "{}")) == 'at the top: "id" is a required property (rule: required)'
 
 
 def test_formats_are_asserted() -> None:
