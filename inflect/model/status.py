@@ -33,7 +33,7 @@ class PartitionProgress:
     `offset` is the next one to consume, `end` the last seen end of the partition (for lag; -1: not known yet),
     `revision` the one that committed it, `last_timestamp` the ms timestamp of the newest settled event (-1: none).
     `assigned_at_ms` is when its worker was given the partition: a late word of a former owner is told from its
-    successor's.
+    successor's. `topic` is set in reports.
     """
 
     offset: int
@@ -43,6 +43,7 @@ class PartitionProgress:
     steps: Mapping[str, StepCounts] = field(default_factory=dict)
     last_timestamp: int = -1
     assigned_at_ms: int = 0
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,13 +33,13 @@ def pipeline_figures(
         workers=Counter(worker.state for worker in live),
         lag_events=lag_events(partitions),
         lag_s=lag_s(partitions, now_s),
-        last_commit_s=max((part.updated_at.timestamp() for part in partitions), default=None),
+        last_commit_s=max((part.updated_at.timestamp() for part in partitions if part.revision), default=None),
     )
 
 
 def lag_events(partitions: Iterable[ProgressRow]) -> int | None:
     """Return how many events are not settled yet, over the partitions whose end is known; None where none is."""
-    known = [max(0, part.end - part.offset) for part in partitions if part.end >= 0]
+    known = [max(0, part.end - part.offset) for part in partitions if _is_known(part)]
     return sum(known) if known else None
 
 
@@ -48,8 +48,13 @@ def lag_s(partitions: Iterable[ProgressRow], now_s: float) -> float | None:
 
     0 without lag; None where no end is known, or nothing has been settled to tell the age from.
     """
-    known = [part for part in partitions if part.end >= 0]
+    known = [part for part in partitions if _is_known(part)]
     behind = [part.last_timestamp for part in known if part.end > part.offset]
     if not known or (behind and min(behind) < 0):
         return None
     return max(0.0, now_s - min(behind) / 1000) if behind else 0.0
+
+
+def _is_known(part: ProgressRow) -> bool:
+    """Whether the lag of a partition can be told: it is read now, and its end has been seen."""
+    return part.current and part.end >= 0

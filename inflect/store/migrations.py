@@ -8,7 +8,6 @@ Inflect migrated, or that has another history than this code, is refused before 
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -51,13 +50,15 @@ class Applied:
     checksum: str
 
 
-@cache
-def known() -> tuple[Migration, ...]:
-    """Return the migrations of this version, in order."""
+def _read() -> tuple[Migration, ...]:
     folder = resources.files("inflect.store").joinpath("sql", "migrations")
     found = ((_FILE.match(file.name), file) for file in folder.iterdir())
     migrations = [Migration(int(name[1]), name[2], file.read_text("utf-8")) for name, file in found if name]
     return tuple(sorted(migrations, key=lambda migration: migration.number))
+
+
+KNOWN = _read()
+"""The migrations of this version, in order; read with the code, so that an upgrade beside a process changes nothing."""
 
 
 def pending(db: Database) -> list[str]:
@@ -72,7 +73,7 @@ def migrate(db: Database, *, migrations: tuple[Migration, ...] | None = None) ->
     Waits for another process that is migrating. Raises InflectError for a newer or foreign database.
     """
     done: list[str] = []
-    while name := _migrate_next(db, known() if migrations is None else migrations):
+    while name := _migrate_next(db, KNOWN if migrations is None else migrations):
         done.append(name)
     return done
 
@@ -123,7 +124,7 @@ def _applied(connection: Connection[Any]) -> list[Applied]:
 
 def _missing(applied: list[Applied], server: str, migrations: tuple[Migration, ...] | None = None) -> list[Migration]:
     """Return what is still to be applied; raise when the database's history is not a beginning of ours."""
-    migrations = known() if migrations is None else migrations
+    migrations = KNOWN if migrations is None else migrations
     if len(applied) > len(migrations):
         raise InflectError(
             f"the database {server} is newer than this version of Inflect: it has migration"

@@ -6,7 +6,7 @@ outlive their pipeline. Documents are kept as they were written: `control` has c
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,12 +16,14 @@ from psycopg.types.json import Json, Jsonb
 from inflect.errors import ConflictError, InflectError, NotFoundError
 from inflect.model.document import parse_pipeline
 from inflect.model.revision import Revision
+from inflect.model.schema import PinnedSchema
 from inflect.model.status import PipelineState
 from inflect.store import audit
 from inflect.store.database import Database
+from inflect.store.schemas import SchemaPin, Side, read_pins, write_pins
 from inflect.store.statements import execute, row, rows, tuples
 
-Origin = Literal["cli", "web", "api", "processors", "rollback"]
+Origin = Literal["cli", "web", "api", "processors", "rollback", "registry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class NewRevision:
     """A revision to be saved.
 
     `expected` is the number that is current for the writer, None where the pipeline must not exist yet; `pins` names
-    the content of every file the steps reach (with ending), `entries` the path each step runs, in order.
+    the content of every file the steps reach (with ending), `entries` the path each step runs, in order. `schemas` are
+    those of the ends that have one.
     """
 
     name: str
@@ -69,16 +72,20 @@ class NewRevision:
     document: dict[str, Any]
     pins: Mapping[str, str]
     entries: tuple[str, ...]
+    schemas: Mapping[Side, PinnedSchema] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RevisionRow:
-    """One revision as it was saved: the document as its owner wrote it, pins ({path: hash}), an entry per step."""
+    """One revision as it was saved: the document as its owner wrote it, pins ({path: hash}), an entry per step, and
+    which schema each end has.
+    """
 
     number: int
     document: dict[str, Any]
     pins: dict[str, str]
     entries: list[str]
+    schemas: dict[Side, SchemaPin]
     author: str
     origin: Origin
     comment: str
@@ -110,7 +117,7 @@ def history(db: Database, name: str, *, limit: int | None = None, before: int | 
     """
     with db.connection() as connection:
         parameters = {"name": name, "number": None, "before": before, "limit": limit}
-        found = rows(connection, RevisionRow, "pipelines.history", parameters)
+        found = rows(connection, _revision_row, "pipelines.history", parameters)
     if not found and before is None:
         raise NotFoundError(_missing(name))
     return found
@@ -123,15 +130,17 @@ def get_revision(db: Database, name: str, number: int) -> RevisionRow:
 
 
 def load_revision(db: Database, name: str, number: int) -> Revision:
-    """Return everything a worker needs to run one revision: the parsed document and the code it pins.
+    """Return everything a worker needs to run one revision: the parsed document, the code and the schemas it pins.
 
     NotFoundError where there is no such revision, RefusedError where the document is nonsense (edited by hand),
-    InflectError where the code of a pin is gone.
+    InflectError where the code or the schema of a pin is gone.
     """
     with db.transaction() as connection:
         stored = _read(connection, name, number)
         modules = _modules(connection, name, stored)
-    return Revision(number, parse_pipeline(stored.document), modules, tuple(stored.entries))
+        schemas = read_pins(connection, stored.schemas, f"revision {number} of {name}")
+    entries, pipeline = tuple(stored.entries), parse_pipeline(stored.document)
+    return Revision(number, pipeline, modules, entries, schemas.get("source"), schemas.get("target"))
 
 
 def save_revisions(  # noqa: PLR0913  a change, who made it, from where and why
@@ -204,6 +213,7 @@ def _insert(connection: Connection[Any], revision: NewRevision, author: str, ori
         "document": Json(revision.document),
         "pins": Jsonb(dict(revision.pins)),
         "entries": list(revision.entries),
+        "schemas": Jsonb(write_pins(connection, revision.schemas)),
         "author": author,
         "origin": origin,
         "comment": comment,
@@ -258,7 +268,11 @@ def set_halted(db: Database, name: str, reason: str, *, revision: int | None = N
 def _read(connection: Connection[Any], name: str, number: int) -> RevisionRow:
     parameters = {"name": name, "number": number, "before": None, "limit": None}
     missing = f"there is no revision {number} of a pipeline {name}; `inflect history {name}` shows those there are"
-    return row(connection, RevisionRow, "pipelines.history", parameters, missing)
+    return row(connection, _revision_row, "pipelines.history", parameters, missing)
+
+
+def _revision_row(*, schemas: dict[Side, dict[str, Any]], **columns: Any) -> RevisionRow:
+    return RevisionRow(schemas={side: SchemaPin(**pin) for side, pin in schemas.items()}, **columns)
 
 
 def _modules(connection: Connection[Any], name: str, stored: RevisionRow) -> dict[str, str]:

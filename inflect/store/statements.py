@@ -1,11 +1,10 @@
-"""Named SQL statements: `-- name: get_pipeline` in `sql/<room>.sql`, read once, run with named parameters.
+"""Named SQL statements: `-- name: get_pipeline` in `sql/<room>.sql`, read at import, run with named parameters.
 
 Rows come back as the dataclass that is asked for, column by column. This module knows no statement by heart.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -20,8 +19,13 @@ Parameters = Mapping[str, Any]
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
-@cache
-def statements() -> dict[str, str]:
+def _split(text: str) -> list[tuple[str, str]]:
+    """Cut a file into (name, statement); whatever stands before the first name is a comment of the file."""
+    parts = _NAME.split(text)[1:]
+    return [(name, body.strip()) for name, body in zip(parts[::2], parts[1::2], strict=True)]
+
+
+def _read() -> dict[str, str]:
     """Return every statement of `sql/*.sql` as {"pipelines.list": text}: the file's stem, then the name."""
     found: dict[str, str] = {}
     for file in sorted(resources.files("inflect.store").joinpath("sql").iterdir(), key=lambda file: file.name):
@@ -31,15 +35,13 @@ def statements() -> dict[str, str]:
     return found
 
 
-def _split(text: str) -> list[tuple[str, str]]:
-    """Cut a file into (name, statement); whatever stands before the first name is a comment of the file."""
-    parts = _NAME.split(text)[1:]
-    return [(name, body.strip()) for name, body in zip(parts[::2], parts[1::2], strict=True)]
+STATEMENTS = _read()
+"""Read with the code that runs them: an upgrade beside a running process must not mix its statements with ours."""
 
 
 def execute(connection: Connection[Any], name: str, parameters: Parameters | None = None) -> int:
     """Run a statement; return how many rows it touched."""
-    return connection.execute(statements()[name], parameters).rowcount
+    return connection.execute(STATEMENTS[name], parameters).rowcount
 
 
 def rows(
@@ -48,7 +50,7 @@ def rows(
     """Return all rows as what `shape` makes of the columns, given by name."""
     cursor: Cursor[Row] = connection.cursor(row_factory=kwargs_row(shape))
     with cursor:
-        return cursor.execute(statements()[name], parameters).fetchall()
+        return cursor.execute(STATEMENTS[name], parameters).fetchall()
 
 
 def row(connection: Connection[Any], shape: Callable[..., Row], name: str, parameters: Parameters, missing: str) -> Row:
@@ -62,4 +64,4 @@ def row(connection: Connection[Any], shape: Callable[..., Row], name: str, param
 def tuples(connection: Connection[Any], name: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
     """Return all rows as plain tuples, for answers too small for a name of their own."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        return cursor.execute(statements()[name], parameters).fetchall()
+        return cursor.execute(STATEMENTS[name], parameters).fetchall()

@@ -24,7 +24,8 @@ from inflect.store.statements import execute, rows, tuples
 LIVE_S = 15
 """A worker whose row nobody has written for this long is gone."""
 
-Progress = Mapping[str, Mapping[int, PartitionProgress]]
+Progress = Mapping[str, Mapping[Any, PartitionProgress]]
+"""By pipeline and place: a partition's number, or (topic, partition) where a pool has read several topics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,10 @@ class WorkerRow:
 
 @dataclass(frozen=True, slots=True)
 class ProgressRow:
-    """One source partition, as in `PartitionProgress`; `updated_at` is when its offset was last seen to move."""
+    """One source partition, as in `PartitionProgress`; `updated_at` is when its offset was last seen to move.
+
+    `current` is false for a topic the pipeline no longer reads: it counts in the totals, and nowhere else.
+    """
 
     pipeline: str
     partition: int
@@ -62,6 +66,8 @@ class ProgressRow:
     steps: dict[str, StepCounts]
     last_timestamp: int
     updated_at: datetime
+    topic: str = ""
+    current: bool = True
 
 
 Report = TypeVar("Report", WorkerRow, ProgressRow)
@@ -70,7 +76,7 @@ Report = TypeVar("Report", WorkerRow, ProgressRow)
 def save_reports(db: Database, workers: Iterable[WorkerRow], progress: Progress) -> None:
     """Write the status of all pools: these workers are the live ones, every other row goes.
 
-    `progress` is {pipeline: {partition: progress}}, of as many partitions as there is news of. Call it at least every
+    `progress` is {pipeline: {place: progress}}, of as many partitions as there is news of. Call it at least every
     few seconds, also when nothing changed: rows that are not rewritten count as dead (`LIVE_S`).
     """
     listed = Jsonb([_worker_record(worker) for worker in workers])
@@ -100,9 +106,23 @@ def workers(db: Database, name: str | None = None) -> list[WorkerRow]:
 
 
 def progress(db: Database, name: str | None = None) -> list[ProgressRow]:
-    """Return progress of one pipeline or of all, by pipeline and partition."""
+    """Return progress of one pipeline or of all, by pipeline and partition; topics it no longer reads come last."""
     with db.connection() as connection:
         return rows(connection, _progress_row, "workers.progress", {"name": name})
+
+
+def save_ends(db: Database, ends: Mapping[str, tuple[str, Mapping[int, int]]]) -> None:
+    """Write where the topics of pipelines without workers end: {pipeline: (topic, {partition: end})}.
+
+    What no worker has ever settled is left out, and so are pipelines that have a live worker: it knows better.
+    """
+    records = [
+        {"pipeline": name, "topic": topic, "partition": partition, "end": end}
+        for name, (topic, partitions) in ends.items()
+        for partition, end in partitions.items()
+    ]
+    with _writing(db) as connection:
+        execute(connection, "workers.put_ends", {"rows": Jsonb(records), "live_s": LIVE_S})
 
 
 def save_metrics(db: Database, series: Mapping[SeriesKey, Series]) -> None:
@@ -153,9 +173,9 @@ def _worker_row(*, partitions: list[int], **columns: Any) -> WorkerRow:
 def _put_progress(connection: Connection[Any], progress: Progress) -> None:
     """Write progress; partitions where nothing was committed yet (a negative offset) have none."""
     records = [
-        _progress_record(pipeline, partition, one)
-        for pipeline, partitions in progress.items()
-        for partition, one in partitions.items()
+        _progress_record(pipeline, place[1] if isinstance(place, tuple) else place, one)
+        for pipeline, places in progress.items()
+        for place, one in places.items()
         if one.offset >= 0
     ]
     if records:
@@ -165,6 +185,7 @@ def _put_progress(connection: Connection[Any], progress: Progress) -> None:
 def _progress_record(pipeline: str, partition: int, one: PartitionProgress) -> dict[str, Any]:
     return {
         "pipeline": pipeline,
+        "topic": one.topic,
         "partition": partition,
         "offset": one.offset,
         "end": one.end,

@@ -62,7 +62,7 @@ class Pool:
     backoff: dict[int, Backoff] = field(default_factory=dict)
     endings: dict[int, str] = field(default_factory=dict)
     lives: dict[int, int] = field(default_factory=dict)
-    progress: dict[int, PartitionProgress] = field(default_factory=dict)
+    progress: dict[tuple[str, int], PartitionProgress] = field(default_factory=dict)
     quarantine: Quarantined | None = None
     halt: Halt | None = None
     resumes: int = 0
@@ -238,16 +238,16 @@ class LocalPools:
         )
 
 
-def _advance(known: dict[int, PartitionProgress], said: Mapping[int, PartitionProgress]) -> None:
+def _advance(known: dict[tuple[str, int], PartitionProgress], said: Mapping[int, PartitionProgress]) -> None:
     """Take progress in, but not the late word of a worker that has lost the partition meanwhile.
 
     A report of an older assignment counts where it is further on: the wall clock may have been set back between two
     assignments. The same rule as the store's, `put_progress`.
     """
     for partition, progress in said.items():
-        before = known.get(partition)
+        before = known.get((progress.topic, partition))
         if before is None or progress.assigned_at_ms >= before.assigned_at_ms or progress.offset > before.offset:
-            known[partition] = progress
+            known[progress.topic, partition] = progress
 
 
 def _ending(worker: Worker, code: int | None) -> str:

@@ -21,11 +21,11 @@ _LEFT_BEHIND: Final[tuple[PipelineState, str]] = ("starting", "the supervisor ha
 class Status:
     """Everything worth showing at one moment; figures are absolute, so a later status replaces an earlier one.
 
-    `slots` is how many workers each pipeline should have, None where it is held.
+    `progress` is by topic and partition. `slots` is how many workers each pipeline should have, None where it is held.
     """
 
     workers: tuple[WorkerRow, ...] = ()
-    progress: Mapping[str, Mapping[int, PartitionProgress]] = field(default_factory=dict)
+    progress: Mapping[str, Mapping[tuple[str, int], PartitionProgress]] = field(default_factory=dict)
     states: Mapping[str, tuple[PipelineState, str]] = field(default_factory=dict)
     halts: Mapping[str, Halt] = field(default_factory=dict)
     slots: Mapping[str, int | None] = field(default_factory=dict)

@@ -89,7 +89,7 @@ def assemble(  # noqa: PLR0913, PLR0917  everything that is known about one pipe
         lag_s=figures_of_rows.lag_s(progress, now.timestamp()),
         workers=tuple(_worker(worker, now) for worker in workers),
         workers_wanted=0 if row.paused else pipeline.workers.min,
-        partitions=tuple(partition(part) for part in progress),
+        partitions=tuple(partition(part) for part in progress if part.current),
         spark=charts.spark(figures.points, lambda point: point.rate_in),
         labels=tuple(f"{key}={value}" for key, value in pipeline.labels.items()),
     )

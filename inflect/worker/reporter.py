@@ -3,7 +3,7 @@
 The words go out from the loop's own thread, also while a call to Kafka takes long: a loop that is stuck falls silent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from time import monotonic
 from typing import Protocol
@@ -19,6 +19,7 @@ REPORT_EVERY_S = 1.0
 class Source(Protocol):
     """What a report asks of the consumer."""
 
+    topic: str
     progress: dict[int, PartitionProgress]
 
     def ends(self) -> Mapping[int, int]:
@@ -49,15 +50,23 @@ class Reporter:
     def say(self) -> None:
         """Report now."""
         held = self.source.progress if self.source is not None else {}
-        ends = self.source.ends() if self.source is not None else {}
         report = Report(
             state=self._state,
             revision=self.revision,
             partitions=tuple(sorted(held)),
-            progress={p: replace(stand, end=ends.get(p, -1)) for p, stand in held.items() if stand.offset >= 0},
+            progress=dict(_stands(self.source)) if self.source is not None else {},
             samples=self.measured.take(),
             rss_bytes=rss_bytes(),
             detail=self._detail,
         )
         self._link.say(report)
         self._said_at = monotonic()
+
+
+def _stands(source: Source) -> Iterator[tuple[int, PartitionProgress]]:
+    """Yield where each partition stands, as far as that is known: something is committed, or there is nothing yet."""
+    ends = source.ends()
+    for partition, stand in source.progress.items():
+        end = ends.get(partition, -1)
+        if stand.offset >= 0 or end == 0:
+            yield partition, replace(stand, offset=max(stand.offset, 0), end=end, topic=source.topic)

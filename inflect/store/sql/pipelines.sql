@@ -30,9 +30,9 @@ where not exists (select from processor_versions v where v.path = wanted.path an
 order by wanted.path
 
 -- name: insert_revision
-insert into revisions (pipeline, number, document, pins, entries, author, origin, comment)
+insert into revisions (pipeline, number, document, pins, entries, schemas, author, origin, comment)
 select %(name)s::text, coalesce(max(number), 0) + 1, %(document)s::json, %(pins)s::jsonb, %(entries)s::text[],
-       %(author)s::text, %(origin)s::text, %(comment)s::text
+       %(schemas)s::jsonb, %(author)s::text, %(origin)s::text, %(comment)s::text
 from revisions where pipeline = %(name)s
 returning number
 
@@ -57,7 +57,7 @@ set paused = false, halted = null, resumes = resumes + 1, updated_at = now(), st
 where name = %(name)s and (paused or halted is not null or state in ('failed', 'stopped'))
 
 -- name: history
-select number, document, pins, entries, author, origin, comment, created_at
+select number, document, pins, entries, schemas, author, origin, comment, created_at
 from revisions
 where pipeline = %(name)s
   and (%(number)s::integer is null or number = %(number)s)

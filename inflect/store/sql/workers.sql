@@ -42,20 +42,22 @@ order by pipeline, slot
 -- counts only where it is further on. One of the same or a newer assignment always counts, also with a smaller offset
 -- (an operator moved the group back, or the topic was made anew).
 insert into partition_progress as known (
-  pipeline, partition, committed_offset, end_offset, revision, assigned_at_ms, consumed, delivered, filtered,
+  pipeline, topic, partition, committed_offset, end_offset, revision, assigned_at_ms, consumed, delivered, filtered,
   dead_lettered, dropped, steps, last_timestamp
 )
-select p.name, r.partition, r."offset", r."end", r.revision, r.assigned_at_ms, r.consumed, r.delivered, r.filtered,
-       r.dead_lettered, r.dropped, r.steps, r.last_timestamp
+select p.name, t.topic, r.partition, r."offset", r."end", r.revision, r.assigned_at_ms, r.consumed, r.delivered,
+       r.filtered, r.dead_lettered, r.dropped, r.steps, r.last_timestamp
 from jsonb_to_recordset(%(rows)s::jsonb) as r (
-  pipeline text, partition integer, "offset" bigint, "end" bigint, revision integer, assigned_at_ms bigint,
+  pipeline text, topic text, partition integer, "offset" bigint, "end" bigint, revision integer, assigned_at_ms bigint,
   consumed bigint, delivered bigint, filtered bigint, dead_lettered bigint, dropped bigint, steps jsonb,
   last_timestamp bigint
 )
 join pipelines p on p.name = r.pipeline
-order by p.name, r.partition
+join revisions v on v.pipeline = p.name and v.number = p.revision
+cross join lateral (select coalesce(nullif(r.topic, ''), v.document #>> '{source,topic}', '') as topic) t
+order by p.name, t.topic, r.partition
 for key share of p
-on conflict (pipeline, partition) do update
+on conflict (pipeline, topic, partition) do update
 set committed_offset = excluded.committed_offset, end_offset = excluded.end_offset, revision = excluded.revision,
     assigned_at_ms = excluded.assigned_at_ms, consumed = excluded.consumed, delivered = excluded.delivered,
     filtered = excluded.filtered, dead_lettered = excluded.dead_lettered, dropped = excluded.dropped,
@@ -68,11 +70,24 @@ where (excluded.assigned_at_ms >= known.assigned_at_ms or excluded.committed_off
        excluded.steps)
 
 -- name: progress
-select pipeline, partition, committed_offset as "offset", end_offset as "end", revision, consumed, delivered,
-       filtered, dead_lettered, dropped, steps, last_timestamp, updated_at
-from partition_progress
-where %(name)s::text is null or pipeline = %(name)s
-order by pipeline, partition
+-- `current`: of the topic the pipeline reads now. Others are its past, and count in its totals alone.
+select g.pipeline, g.topic, g.partition, g.committed_offset as "offset", g.end_offset as "end", g.revision, g.consumed,
+       g.delivered, g.filtered, g.dead_lettered, g.dropped, g.steps, g.last_timestamp, g.updated_at,
+       g.topic = coalesce(r.document #>> '{source,topic}', '') as current
+from partition_progress g
+join pipelines p on p.name = g.pipeline
+join revisions r on r.pipeline = p.name and r.number = p.revision
+where %(name)s::text is null or g.pipeline = %(name)s
+order by g.pipeline, current desc, g.topic, g.partition
+
+-- name: put_ends
+-- Where topics end that nobody reads just now; a worker that lives says it itself.
+update partition_progress g set end_offset = r."end"
+from jsonb_to_recordset(%(rows)s::jsonb) as r (pipeline text, topic text, partition integer, "end" bigint)
+where g.pipeline = r.pipeline and g.topic = r.topic and g.partition = r.partition and g.end_offset <> r."end"
+  and not exists (
+    select from workers w where w.pipeline = g.pipeline and w.written_at > now() - make_interval(secs => %(live_s)s)
+  )
 
 -- name: put_series
 insert into metric_series (pipeline, worker, series)

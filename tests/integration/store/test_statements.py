@@ -5,7 +5,7 @@ import re
 import pytest
 
 from inflect.store.database import Database
-from inflect.store.statements import statements
+from inflect.store.statements import STATEMENTS
 
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
@@ -16,7 +16,7 @@ def numbered(statement: str) -> str:
     return _PARAMETER.sub(lambda match: f"${names.index(match[1]) + 1}", statement)
 
 
-@pytest.mark.parametrize("name", sorted(statements()))
+@pytest.mark.parametrize("name", sorted(STATEMENTS))
 def test_the_statement_can_be_prepared(name: str, database: Database) -> None:
     with database.connection() as connection:
-        connection.execute(f"prepare probe as {numbered(statements()[name])}".encode())
+        connection.execute(f"prepare probe as {numbered(STATEMENTS[name])}".encode())

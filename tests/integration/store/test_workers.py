@@ -6,11 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from psycopg.types.json import Json
 
 from inflect.metrics import GONE, Series, SeriesKey, accumulate
 from inflect.model.event import Counts, StepCounts
 from inflect.model.status import MetricSample, PartitionProgress
 from inflect.store.database import Database
+from inflect.store.figures import lag_events
+from inflect.store.migrations import KNOWN, migrate
 from inflect.store.pipelines import get_pipeline, set_state
 from inflect.store.workers import (
     LIVE_S,
@@ -18,6 +21,7 @@ from inflect.store.workers import (
     load_metrics,
     progress,
     remove_worker,
+    save_ends,
     save_metrics,
     save_report,
     save_reports,
@@ -210,3 +214,58 @@ def test_metrics_go_on_where_they_were_and_old_slots_leave(database: Database) -
     assert load_metrics(database) == series
     save_metrics(database, {("orders-clean", GONE): {}})
     assert load_metrics(database) == {("orders-clean", GONE): {}}
+
+
+def test_a_pipeline_that_reads_another_topic_keeps_its_totals_and_tells_the_lag_of_the_new_one(
+    database: Database,
+) -> None:
+    save(database, revision())
+    save_reports(database, [], {"orders-clean": {("orders", 0): at(900), ("orders", 3): at(50)}})
+    save(database, revision(expected=1, source={"topic": "orders-v2"}))
+    new = replace(at(10), topic="orders-v2", end=30)
+    save_reports(
+        database, [], {"orders-clean": {("orders", 0): replace(at(950), topic="orders"), ("orders-v2", 0): new}}
+    )
+    rows = progress(database, "orders-clean")
+    assert [(row.topic, row.partition, row.current) for row in rows] == [
+        ("orders-v2", 0, True),
+        ("orders", 0, False),
+        ("orders", 3, False),
+    ]
+    assert sum(row.counts.consumed for row in rows) == 10 + 950 + 50
+    assert lag_events(rows) == 20
+
+
+def test_progress_written_before_topics_were_known_belongs_to_the_topic_of_its_revision(
+    empty_database_url: str,
+) -> None:
+    with Database(empty_database_url) as db:
+        migrate(db, migrations=KNOWN[:1])
+        with db.connection() as connection:
+            for number, topic in ((1, "orders"), (2, "v2")):
+                connection.execute(
+                    "insert into revisions (pipeline, number, document, pins, entries, author, origin)"
+                    " values ('p', %s, %s, '{}', '{}', 'a', 'cli')",
+                    [number, Json({"source": {"topic": topic}})],
+                )
+            connection.execute("insert into pipelines (name, revision) values ('p', 2)")
+            connection.execute(
+                "insert into partition_progress select 'p', n, 5, 9, n, 0, 5, 5, 0, 0, 0, '{}'::jsonb, 1"
+                " from generate_series(0, 2) n"
+            )
+        migrate(db)
+        assert [(row.topic, row.partition, row.current) for row in progress(db)] == [
+            ("v2", 0, True),  # nobody said which revision committed it
+            ("v2", 2, True),
+            ("orders", 1, False),
+        ]
+
+
+def test_ends_are_written_for_pipelines_that_nobody_works_on(database: Database) -> None:
+    save(database, revision())
+    save_reports(database, [], {"orders-clean": {0: at(10), 1: at(20)}})
+    save_ends(database, {"orders-clean": ("orders", {0: 5000, 7: 1}), "gone": ("orders", {0: 1})})
+    assert [(row.partition, row.end) for row in progress(database)] == [(0, 5000), (1, 1000)]
+    save_reports(database, [worker()], {})
+    save_ends(database, {"orders-clean": ("orders", {0: 9000})})
+    assert progress(database)[0].end == 5000

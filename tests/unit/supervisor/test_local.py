@@ -26,6 +26,6 @@ def test_a_report_of_an_older_assignment_counts_only_where_it_is_further_on(
     said: PartitionProgress,
     counts: bool,  # noqa: FBT001  a table's column
 ) -> None:
-    known = {0: progress(10, 2000)}
+    known = {("", 0): progress(10, 2000)}
     _advance(known, {0: said})
-    assert (known[0] == said) is counts
+    assert (known["", 0] == said) is counts
