@@ -22,6 +22,7 @@ from inflect.cli.session import (
     kafka_admin,
     lines_of,
     say,
+    schema_sources,
     settings_of,
     yes_option,
 )
@@ -51,17 +52,18 @@ def apply(ctx: click.Context, /, paths: Sequence[Path], *, as_json: bool, **opti
     """
     from inflect.control import apply as control
 
-    documents = read_paths(paths)
+    documents, beside = read_files(paths)
     settings = settings_of(ctx)
-    with database(settings) as db, kafka_admin(settings) as admin:
+    with database(settings) as db, kafka_admin(settings) as admin, schema_sources(settings, beside) as schemas:
         prune = options["prune"]
         if prune or options["dry_run"]:
-            plan = control.plan(db, admin, documents, prune=prune)
+            plan = control.plan(db, admin, documents, schemas=schemas, prune=prune)
             if not options["dry_run"]:
                 _confirm_deletions(plan, yes=options["yes"])
         if not options["dry_run"]:
+            comment = options["comment"]
             plan = control.apply(
-                db, admin, documents, author=author(), origin="cli", prune=prune, comment=options["comment"]
+                db, admin, documents, author=author(), origin="cli", schemas=schemas, prune=prune, comment=comment
             )
     _print_plan(plan, as_json=as_json)
 
@@ -75,10 +77,10 @@ def diff(ctx: click.Context, /, paths: Sequence[Path], *, prune: bool, as_json: 
     """Show what `apply` would change; exit 0 when nothing, 1 when something."""
     from inflect.control import apply as control
 
-    documents = read_paths(paths)
+    documents, beside = read_files(paths)
     settings = settings_of(ctx)
-    with database(settings) as db, kafka_admin(settings) as admin:
-        plan = control.plan(db, admin, documents, prune=prune)
+    with database(settings) as db, kafka_admin(settings) as admin, schema_sources(settings, beside) as schemas:
+        plan = control.plan(db, admin, documents, schemas=schemas, prune=prune)
     _print_plan(plan, as_json=as_json)
     fail(0 if plan.is_empty else 1)
 
@@ -111,20 +113,27 @@ def schema(*, _as_json: bool) -> None:
     emit(JSON_SCHEMA)
 
 
-def read_paths(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """Return every document of every file; RefusedError holds the faults of all files."""
+def read_files(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], dict[str, Path]]:
+    """Return every document of every file, and the folder each pipeline's file lies in, by the pipeline's name.
+
+    UsageError holds the faults of all files.
+    """
     from inflect.model.reader import read_documents
 
     documents: list[dict[str, Any]] = []
+    folders: dict[str, Path] = {}
     refusals: list[str] = []
     for file in (file for path in paths for file in _files(path)):
         try:
-            documents += read_documents(_text(file), _origin(file))
+            found = read_documents(_text(file), _origin(file))
         except (RefusedError, UsageError) as error:
             refusals.append(str(error))
+            continue
+        documents += found
+        folders |= {str(document.get("name")): file.absolute().parent for document in found}
     if refusals:
         raise UsageError("\n".join(refusals))
-    return documents
+    return documents, folders
 
 
 def _files(path: Path) -> list[Path]:
@@ -161,7 +170,8 @@ def _confirm_deletions(plan: "Plan", *, yes: bool) -> None:
 
 def _print_plan(plan: "Plan", *, as_json: bool) -> None:
     if as_json:
-        emit({"changes": [_as_json(change) for change in plan.changes], "topics": [asdict(t) for t in plan.topics]})
+        changes = [_as_json(change) for change in plan.changes]
+        emit({"changes": changes, "topics": [asdict(topic) for topic in plan.topics], "notes": plan.notes})
         return
     for change in plan.changes:
         number = f" (revision {change.revision})" if change.revision and change.action != "deleted" else ""
@@ -170,6 +180,8 @@ def _print_plan(plan: "Plan", *, as_json: bool) -> None:
             click.secho(f"  {sign} {text}", fg=_COLOURS[sign])
     for topic in plan.topics:
         say(f"topic {topic.name} ({topic.partitions} partitions) is created")
+    for note in plan.notes:
+        click.echo(f"note: {note}", err=True)
 
 
 def _as_json(change: "Change") -> dict[str, Any]:

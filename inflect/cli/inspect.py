@@ -4,6 +4,7 @@
 # ruff: noqa: PLC0415
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -80,6 +81,7 @@ def history(ctx: click.Context, /, name: str, *, as_json: bool) -> None:
                     "created_at": row.created_at,
                     "document": row.document,
                     "pins": row.pins,
+                    "schemas": {side: asdict(pin) for side, pin in row.schemas.items()},
                 }
                 for row in revisions
             ]
@@ -115,8 +117,11 @@ def _row(found: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _lag(found: Mapping[str, Any]) -> str:
-    lag = found["lag"]
-    return f"{lag['events']:,} events, {lag['seconds']:.0f} s" if lag["events"] else "none"
+    events, seconds = found["lag"]["events"], found["lag"]["seconds"]
+    if events is None:
+        return "not known yet"
+    age = "" if seconds is None else f", {seconds:.0f} s"
+    return f"{events:,} events{age}" if events else "none"
 
 
 VERBS = (list_, show, history)

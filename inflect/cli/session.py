@@ -8,7 +8,7 @@ import os
 import pwd
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,9 @@ import click
 from inflect.errors import InflectError, UsageError
 
 if TYPE_CHECKING:
+    from inflect.control.schemas import SchemaSources
     from inflect.kafka.admin import Admin
+    from inflect.schemas.registry import Registry
     from inflect.settings import Settings
     from inflect.store.database import Database
 
@@ -77,6 +79,28 @@ def kafka_admin(settings: "Settings") -> Iterator["Admin"]:
     require_kafka(settings)
     with Admin(settings.kafka) as admin:
         yield admin
+
+
+@contextmanager
+def registry(settings: "Settings") -> Iterator["Registry | None"]:
+    """Open the schema registry; None when none is set."""
+    from inflect.schemas.registry import Registry
+
+    access = settings.registry()
+    if access is None:
+        yield None
+        return
+    with Registry(access) as opened:
+        yield opened
+
+
+@contextmanager
+def schema_sources(settings: "Settings", beside: Mapping[str, Path] | None = None) -> Iterator["SchemaSources"]:
+    """Open what schemas come from; `beside` is the folder of each pipeline's file, by its name."""
+    from inflect.control.schemas import SchemaSources
+
+    with registry(settings) as opened:
+        yield SchemaSources(opened, settings.processors.absolute().parent, beside or {})
 
 
 def require_database(settings: "Settings") -> None:

@@ -12,8 +12,18 @@ from xml.etree import ElementTree as ET
 
 import click
 
-from inflect.cli.changes import read_paths
-from inflect.cli.session import complete_pipelines, database, emit, fail, json_option, kafka_admin, say, settings_of
+from inflect.cli.changes import read_files
+from inflect.cli.session import (
+    complete_pipelines,
+    database,
+    emit,
+    fail,
+    json_option,
+    kafka_admin,
+    say,
+    schema_sources,
+    settings_of,
+)
 from inflect.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -99,11 +109,13 @@ def _revisions(settings: "Settings", target: str) -> list[tuple["Revision", Path
     folder = path if path.is_dir() else path.parent
     found: list[tuple[Revision, Path | None]] = []
     refusals: list[str] = []
-    for document in read_paths([path]):
-        try:
-            found.append((draft_revision(document, files), folder))
-        except RefusedError as error:
-            refusals.append(str(error))
+    documents, beside = read_files([path])
+    with schema_sources(settings, beside) as schemas:
+        for document in documents:
+            try:
+                found.append((draft_revision(document, files, schemas), folder))
+            except RefusedError as error:
+                refusals.append(str(error))
     if refusals:
         raise UsageError("\n".join(refusals))
     return found

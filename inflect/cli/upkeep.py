@@ -5,10 +5,17 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from inflect.cli.session import author, database, emit, fail, json_option, say, settings_of
+from inflect.cli.session import author, database, emit, fail, json_option, registry, say, settings_of
+
+if TYPE_CHECKING:
+    from inflect.control.follow import Followed
+    from inflect.control.sync import SyncResult
+    from inflect.settings import Settings
+    from inflect.store.database import Database
 
 
 @click.command()
@@ -16,28 +23,52 @@ from inflect.cli.session import author, database, emit, fail, json_option, say, 
 @json_option
 @click.pass_context
 def sync(ctx: click.Context, /, directory: Path | None, *, as_json: bool) -> None:
-    """Take the processors directory into the database once; `serve` does it whenever a file changes.
+    """Take the processors directory into the database once, and follow the schemas that pipelines want the latest of.
 
-    A file with a fault keeps its old version; exit 2 then.
+    `serve` does both all the time. A file with a fault keeps its old version; exit 2 then.
     """
     from inflect.control.sync import sync_directory
 
     settings = settings_of(ctx, processors=directory)
     with database(settings) as db:
         result = sync_directory(db, settings.processors, author=author())
+        if not as_json:
+            _tell(result)
+        followed = _follow(settings, db)
     if as_json:
-        emit(asdict(result))
-    else:
-        for word, paths in (("changed", result.changed), ("removed", result.removed)):
-            for path in paths:
-                say(f"{word} {path}")
-        for name, number in result.revisions.items():
-            say(f"{name} is now at revision {number}")
-        if result.is_empty:
-            click.echo("The database is as the directory.", err=True)
+        refusals = [asdict(one) for one in followed.refusals]
+        emit(asdict(result) | {"followed": followed.revisions, "not_followed": refusals})
+    _tell_followed(followed, as_json=as_json)
+    if not as_json and result.is_empty and not followed.revisions:
+        click.echo("The database is as the directory.", err=True)
     for fault in result.faults:
         click.echo(f"error: {fault}", err=True)
     fail(2 if any(fault.path not in result.kept for fault in result.faults) else 0)
+
+
+def _tell(result: "SyncResult") -> None:
+    for word, paths in (("changed", result.changed), ("removed", result.removed)):
+        for path in paths:
+            say(f"{word} {path}")
+    for name, number in result.revisions.items():
+        say(f"{name} is now at revision {number}")
+
+
+def _follow(settings: "Settings", db: "Database") -> "Followed":
+    from inflect.control.follow import Followed, follow_schemas
+
+    with registry(settings) as opened:
+        return Followed() if opened is None else follow_schemas(db, opened, author=author())
+
+
+def _tell_followed(followed: "Followed", *, as_json: bool) -> None:
+    for name, number in () if as_json else followed.revisions.items():
+        say(f"{name} follows its schemas and is now at revision {number}")
+    for one in followed.refusals:
+        line = (
+            f"{one.pipeline}: {one.side}.schema: version {one.version} of {one.subject} is not followed: {one.reason}"
+        )
+        click.echo(f"note: {line}", err=True)
 
 
 @click.command()

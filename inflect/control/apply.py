@@ -12,7 +12,8 @@ from typing import Any, Literal
 from inflect.control.checks import pipeline_faults
 from inflect.control.code import Files, entries_of, pins_of
 from inflect.control.cycles import Links, cycle_faults
-from inflect.errors import Fault, RefusedError, UnreachableError
+from inflect.control.schemas import Pins, Resolved, SchemaSources, before_of, resolve
+from inflect.errors import ConflictError, DeniedError, Fault, InflectError, RefusedError, UnreachableError
 from inflect.kafka.admin import Admin, NewTopicSpec
 from inflect.model.document import canonical, parse_pipeline, salvage
 from inflect.model.pipeline import Pipeline
@@ -20,6 +21,7 @@ from inflect.store import pipelines as store
 from inflect.store import processors
 from inflect.store.database import Database
 from inflect.store.pipelines import NewRevision, Origin, PipelineRow
+from inflect.store.schemas import SIDES, SchemaPin, Side, pin_of
 
 Action = Literal["created", "changed", "unchanged", "deleted"]
 
@@ -52,10 +54,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All changes, in the order of the documents, deletions last; the topics that will be created."""
+    """All changes, in the order of the documents, deletions last; the topics that will be created.
+
+    `notes` say what was kept without being asked for again: a schema while the registry is away.
+    """
 
     changes: tuple[Change, ...]
     topics: tuple[NewTopicSpec, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -71,15 +77,23 @@ class _Checked:
     pipeline: Pipeline
     entries: tuple[str, ...]
     pins: dict[str, str]
+    schemas: Pins
 
 
-def plan(db: Database, admin: Admin, documents: Sequence[dict[str, Any]], *, prune: bool = False) -> Plan:
+def plan(
+    db: Database,
+    admin: Admin,
+    documents: Sequence[dict[str, Any]],
+    *,
+    schemas: SchemaSources | None = None,
+    prune: bool = False,
+) -> Plan:
     """Compare documents with the database; with `prune` pipelines that are not among them are deleted.
 
-    RefusedError holds all faults of all documents; UnreachableError when broker or database are away and nothing is
-    wrong with the documents themselves.
+    RefusedError holds all faults of all documents; UnreachableError when broker, database or registry are away and
+    nothing is wrong with the documents themselves. `schemas` says where schemas come from.
     """
-    return _plan(db, admin, documents, prune=prune)[0]
+    return _plan(db, admin, documents, schemas or SchemaSources(), prune=prune)[0]
 
 
 def apply(  # noqa: PLR0913  a change, who made it, from where and why
@@ -89,14 +103,19 @@ def apply(  # noqa: PLR0913  a change, who made it, from where and why
     *,
     author: str,
     origin: Origin,
+    schemas: SchemaSources | None = None,
     prune: bool = False,
     comment: str = "",
+    create: bool = False,
 ) -> Plan:
     """Make the documents the desired state, all or nothing, and return what was done with the new revision numbers.
 
-    Raises what `plan` raises, and ConflictError when somebody else changed a pipeline at the same time.
+    Raises what `plan` raises, and ConflictError when somebody else changed a pipeline at the same time. With `create`
+    the pipelines must be new: ConflictError for one that exists.
     """
-    planned, checked = _plan(db, admin, documents, prune=prune)
+    planned, checked = _plan(db, admin, documents, schemas or SchemaSources(), prune=prune)
+    if create:
+        _refuse_existing(planned)
     changed = [c for c in planned.changes if c.action in ("created", "changed")]
     deleted = [c.name for c in planned.changes if c.action == "deleted"]
     if not changed and not deleted:
@@ -105,7 +124,7 @@ def apply(  # noqa: PLR0913  a change, who made it, from where and why
     for change in changed:
         pipeline = checked[change.name].pipeline
         admin.initialise_offsets(pipeline.group, pipeline.source.topic, pipeline.source.start)
-    new = [NewRevision(c.name, c.revision, c.document, checked[c.name].pins, checked[c.name].entries) for c in changed]
+    new = [_new_revision(change, checked[change.name]) for change in changed]
     numbers = store.save_revisions(db, new, delete=deleted, author=author, origin=origin, comment=comment)
     return Plan(
         tuple(
@@ -113,7 +132,18 @@ def apply(  # noqa: PLR0913  a change, who made it, from where and why
             for c in planned.changes
         ),
         planned.topics,
+        planned.notes,
     )
+
+
+def _refuse_existing(planned: Plan) -> None:
+    taken = [change.name for change in planned.changes if change.action != "created"]
+    if taken:
+        raise ConflictError(f"pipeline {taken[0]} exists already")
+
+
+def _new_revision(change: Change, checked: _Checked) -> NewRevision:
+    return NewRevision(change.name, change.revision, change.document, checked.pins, checked.entries, checked.schemas)
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Difference, ...]:
@@ -122,7 +152,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Di
 
 
 def _plan(
-    db: Database, admin: Admin, documents: Sequence[dict[str, Any]], *, prune: bool
+    db: Database, admin: Admin, documents: Sequence[dict[str, Any]], sources: SchemaSources, *, prune: bool
 ) -> tuple[Plan, dict[str, _Checked]]:
     pipelines, faults = _parse_all(documents)
     try:
@@ -138,15 +168,39 @@ def _plan(
     for pipeline in pipelines:
         faults.setdefault(pipeline.name, []).extend(pipeline_faults(pipeline, files, topics))
         faults[pipeline.name].extend(cycle_faults(pipeline.name, links))
-    _refuse(faults)
-    checked = {p.name: _check(d, p, files) for d, p in zip(documents, pipelines, strict=True)}
+    resolved = _resolve_all(db, pipelines, rows, sources, faults)
+    checked = {p.name: _check(d, p, files, resolved[p.name].pins) for d, p in zip(documents, pipelines, strict=True)}
     changes = [_change(db, one, rows.get(name)) for name, one in checked.items()]
     if prune:
         changes += [_deletion(row) for name, row in rows.items() if name not in checked]
     needed = {c.name for c in changes if c.action in ("created", "changed")}
     wanted = _topics_of([checked[name].pipeline for name in needed])
     specs = _roomy([spec for spec in specs if spec.name in wanted], pipelines, existing, admin)
-    return Plan(tuple(changes), tuple(specs)), checked
+    notes = tuple(note for one in resolved.values() for note in one.notes)
+    return Plan(tuple(changes), tuple(specs), notes), checked
+
+
+def _resolve_all(
+    db: Database,
+    pipelines: Sequence[Pipeline],
+    rows: Mapping[str, PipelineRow],
+    sources: SchemaSources,
+    faults: dict[str, list[Fault]],
+) -> dict[str, Resolved]:
+    """Return the schemas of all pipelines; RefusedError for all faults, those found before too."""
+    resolved: dict[str, Resolved] = {}
+    away: InflectError | None = None
+    for pipeline in pipelines:
+        row = rows.get(pipeline.name)
+        try:
+            resolved[pipeline.name] = one = resolve(pipeline, sources, before_of(db, row) if row else {})
+            faults[pipeline.name].extend(one.faults)
+        except (UnreachableError, DeniedError) as error:
+            away = error
+    _refuse(faults)
+    if away is not None:
+        raise away
+    return resolved
 
 
 def _links(rows: Iterable[PipelineRow], pipelines: Iterable[Pipeline]) -> Links:
@@ -189,16 +243,21 @@ def _refuse(found: Mapping[str, list[Fault]]) -> None:
         raise RefusedError("pipelines", faults)
 
 
-def _check(document: dict[str, Any], pipeline: Pipeline, files: Files) -> _Checked:
+def _check(document: dict[str, Any], pipeline: Pipeline, files: Files, schemas: Pins) -> _Checked:
     entries = entries_of(pipeline, files)
-    return _Checked(document, pipeline, entries, pins_of(entries, files))
+    return _Checked(document, pipeline, entries, pins_of(entries, files), schemas)
 
 
 def _change(db: Database, new: _Checked, row: PipelineRow | None) -> Change:
     if row is None:
         return Change(new.pipeline.name, "created", (), new.document, None)
-    pinned = store.get_revision(db, row.name, row.revision).pins
-    found = (*_document_differences(row.document, new.document), *_pin_differences(pinned, new.pins))
+    stored = store.get_revision(db, row.name, row.revision)
+    schemas = {side: pin_of(pinned) for side, pinned in new.schemas.items()}
+    found = (
+        *_document_differences(row.document, new.document),
+        *_pin_differences(stored.pins, new.pins),
+        *schema_differences((row.document, stored.schemas), (new.document, schemas)),
+    )
     return Change(row.name, "changed" if found else "unchanged", found, new.document, row.revision)
 
 
@@ -214,6 +273,26 @@ def _pin_differences(before: Mapping[str, str], after: Mapping[str, str]) -> Ite
     for path in sorted({*before, *after}):
         if before.get(path) != after.get(path):
             yield Difference(path, _short(before.get(path)), _short(after.get(path)))
+
+
+def schema_differences(
+    before: tuple[Mapping[str, Any], Mapping[Side, SchemaPin]],
+    after: tuple[Mapping[str, Any], Mapping[Side, SchemaPin]],
+) -> Iterator[Difference]:
+    """Yield the ends that pin another schema although their documents ask for the same one."""
+    (old_document, old_pins), (new_document, new_pins) = before, after
+    for side in SIDES:
+        old, new = old_pins.get(side), new_pins.get(side)
+        if old != new and _asked(old_document, side) == _asked(new_document, side):
+            same = str(old) == str(new)  # the same version at another content
+            words = [pin and (f"{pin} ({_short(pin.hash)})" if same else str(pin)) for pin in (old, new)]
+            yield Difference(f"{side}.schema", *words)
+
+
+def _asked(document: Mapping[str, Any], side: Side) -> dict[str, Any]:
+    """Return an end's reference as it is written, without the default that may stand in it."""
+    schema = (document.get(side) or {}).get("schema") or {}
+    return {key: value for key, value in schema.items() if (key, value) != ("version", "latest")}
 
 
 def _short(content: str | None) -> str | None:

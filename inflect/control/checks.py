@@ -25,21 +25,6 @@ def pipeline_faults(pipeline: Pipeline, files: Files, topics: Mapping[str, int])
 
 def unsupported(pipeline: Pipeline) -> Iterator[Fault]:
     """Yield what the grammar knows and this version cannot do yet."""
-    for side, end in (("source", pipeline.source), ("target", pipeline.target)):
-        if end.schema is not None:
-            yield Fault(
-                f"{side}.schema",
-                "schema checks need a schema registry, which this version does not have yet; leave it out",
-            )
-        if end.format in ("avro", "protobuf"):
-            yield Fault(
-                f"{side}.format",
-                f"{end.format} needs a registry, which this version does not have yet; use json, string or bytes",
-            )
-    if pipeline.target.wire_prefix:
-        yield Fault(
-            "target.wire_prefix", "needs a registry subject, which this version does not have yet; leave it out"
-        )
     if pipeline.workers.min == 0:
         yield Fault("workers.min", "0 needs the autoscaler, which this version does not have yet; give at least 1")
     if pipeline.partitions.autoscale:

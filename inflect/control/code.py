@@ -5,13 +5,16 @@ Works on `{path: ProcessorVersion}`, whoever provides it: the database, or a dir
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import Literal
 
 from inflect.errors import Fault
 from inflect.model.pipeline import STEP_FOLDERS, Pipeline, Step
 from inflect.model.processor import ProcessorVersion
 from inflect.model.revision import Revision
+from inflect.model.schema import PinnedSchema
 
 Files = Mapping[str, ProcessorVersion]
+Schemas = Mapping[Literal["source", "target"], PinnedSchema]
 
 
 def entry_of(step: Step, files: Files) -> str | None:
@@ -49,11 +52,12 @@ def pins_of(entries: tuple[str, ...], files: Files) -> dict[str, str]:
     return {path: files[path].hash for path in reached(entries, files)}
 
 
-def revision_of(pipeline: Pipeline, files: Files, number: int = 0) -> Revision:
-    """Return the revision a pipeline would be with these files; `number` 0 is a draft."""
+def revision_of(pipeline: Pipeline, files: Files, schemas: Schemas | None = None) -> Revision:
+    """Return the revision a pipeline would be with these files and schemas; its number 0 says that it is a draft."""
     entries = entries_of(pipeline, files)
     modules = {path: files[path].code for path in reached(entries, files)}
-    return Revision(number=number, pipeline=pipeline, modules=modules, entries=entries)
+    pinned = schemas or {}
+    return Revision(0, pipeline, modules, entries, pinned.get("source"), pinned.get("target"))
 
 
 def missing_processors(pipeline: Pipeline, files: Files) -> list[Fault]:

@@ -7,6 +7,7 @@ from inflect.errors import ConflictError
 from inflect.store import pipelines as store
 from inflect.store.database import Database
 from inflect.store.pipelines import NewRevision, Origin
+from inflect.store.schemas import load_pins
 
 
 def pause(db: Database, name: str, *, author: str, origin: Origin = "cli") -> None:
@@ -26,7 +27,7 @@ def delete(db: Database, name: str, *, author: str, origin: Origin = "cli") -> N
 
 
 def rollback(db: Database, name: str, number: int, *, author: str, origin: Origin = "cli") -> int:
-    """Make an old revision's document and code current again, as a new revision; return its number.
+    """Make an old revision's document, code and schemas current again, as a new revision; return its number.
 
     NotFoundError without such a pipeline or revision, ConflictError when it is the current one.
     """
@@ -34,6 +35,7 @@ def rollback(db: Database, name: str, number: int, *, author: str, origin: Origi
     old = store.get_revision(db, name, number)
     if number == current:
         raise ConflictError(f"revision {number} of {name} is the current one; `inflect history {name}` lists others")
-    new = NewRevision(name, current, old.document, old.pins, tuple(old.entries))
+    schemas = load_pins(db, old.schemas, f"revision {number} of {name}")
+    new = NewRevision(name, current, old.document, old.pins, tuple(old.entries), schemas)
     comment = f"back to revision {number}"
     return store.save_revisions(db, [new], author=author, origin="rollback", through=origin, comment=comment)[name]

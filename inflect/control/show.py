@@ -36,8 +36,9 @@ def show_all(db: Database) -> list[dict[str, Any]]:
 def describe(
     row: PipelineRow, workers: Sequence[WorkerRow], progress: Sequence[ProgressRow], now: datetime
 ) -> dict[str, Any]:
-    """Return the object of one pipeline from its rows."""
+    """Return the object of one pipeline from its rows. Lag is None until the ends of its partitions have been seen."""
     counts = sum((part.counts for part in progress), Counts())
+    seconds = lag_s(progress, now.timestamp())
     return {
         "name": row.name,
         "state": row.state,
@@ -45,10 +46,7 @@ def describe(
         "revision": row.revision,
         "workers": [_worker(worker) for worker in workers if is_alive(worker)],
         "counts": asdict(counts) | {"unaccounted": counts.unaccounted},
-        "lag": {
-            "events": lag_events(progress) or 0,
-            "seconds": round(lag_s(progress, now.timestamp()) or 0.0, 3),
-        },
+        "lag": {"events": lag_events(progress), "seconds": None if seconds is None else round(seconds, 3)},
     }
 
 

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inflect.control.code import Files, entries_of, pins_of, reached
-from inflect.engine.compile import ENDINGS, MAX_FILE_BYTES, compile_files
+from inflect.control.setbacks import Setbacks, place_of
+from inflect.engine.compile import ENDINGS, MAX_FILE_BYTES, Compiled, compile_files
 from inflect.errors import ConflictError, Fault, RefusedError, UsageError
 from inflect.model.document import parse_pipeline
 from inflect.model.processor import ProcessorVersion
 from inflect.store import pipelines, processors
 from inflect.store.database import Database
 from inflect.store.pipelines import NewRevision
+from inflect.store.schemas import load_pins
 
 MAX_FILES = 2000
 _ATTEMPTS = 3
@@ -25,11 +27,15 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """What a sync did: paths changed (added ones too), removed and kept though gone; new revisions; what is wrong."""
+    """What a sync did: paths changed (added ones too), removed and kept though gone; new revisions; what is wrong.
+
+    `outdated` are files with a fault whose old version runs on.
+    """
 
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
     revisions: Mapping[str, int] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
 
@@ -69,23 +75,34 @@ def compile_directory(directory: Path) -> tuple[dict[str, ProcessorVersion], lis
     return dict(compiled.versions), [*faults, *compiled.faults]
 
 
-def sync_directory(db: Database, directory: Path, *, author: str) -> SyncResult:
+def sync_directory(db: Database, directory: Path, *, author: str, setbacks: Setbacks | None = None) -> SyncResult:
     """Bring the database to what the directory holds; see the module for what happens to faulty and lost files.
 
-    Raises UsageError without the directory, UnreachableError without the database.
+    Who syncs again and again gives `setbacks`: files that failed before are not tried again as they are. Raises
+    UsageError without the directory, UnreachableError without the database.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            return _sync(db, directory, author)
+            return _sync(db, directory, author, setbacks or Setbacks())
         except ConflictError:  # a pipeline was changed or another sync ran meanwhile: look again
             if attempt == _ATTEMPTS:
                 raise
     raise AssertionError("unreachable")
 
 
-def _sync(db: Database, directory: Path, author: str) -> SyncResult:
+def _compile(texts: Mapping[str, str], setbacks: Setbacks) -> Compiled:
+    """Compile what has not failed already as it is."""
+    failed = setbacks.known(texts)
+    compiled = compile_files({path: text for path, text in texts.items() if path not in failed})
+    again = [fault for found in failed.values() for fault in found]
+    faults = list(dict.fromkeys([*compiled.faults, *again]))
+    setbacks.remember(texts, compiled.versions, faults)
+    return Compiled(compiled.versions, faults)
+
+
+def _sync(db: Database, directory: Path, author: str, setbacks: Setbacks) -> SyncResult:
     texts, faults = read_directory(directory)
-    compiled = compile_files(texts)
+    compiled = _compile(texts, setbacks)
     faults += compiled.faults
     current = processors.current(db)
     changed = {p: v for p, v in compiled.versions.items() if p not in current or current[p].hash != v.hash}
@@ -98,7 +115,8 @@ def _sync(db: Database, directory: Path, author: str) -> SyncResult:
     if changed or removed:
         processors.record_versions(db, changed, removed, author=author)
     revisions = pipelines.save_revisions(db, new, author=author, origin="processors") if new else {}
-    return SyncResult(tuple(sorted(changed)), tuple(removed), tuple(kept), revisions, tuple(faults))
+    outdated = sorted({place_of(fault, texts) for fault in faults} & current.keys() - {*kept, *removed})
+    return SyncResult(tuple(sorted(changed)), tuple(removed), tuple(kept), tuple(outdated), revisions, tuple(faults))
 
 
 def _candidates(directory: Path) -> Iterator[Path]:
@@ -137,7 +155,8 @@ def _follow(db: Database, files: Files, changed: set[str], faults: list[Fault]) 
     new: list[NewRevision] = []
     used: set[str] = set()
     for row in pipelines.list_pipelines(db):
-        pinned = pipelines.get_revision(db, row.name, row.revision).pins
+        stored = pipelines.get_revision(db, row.name, row.revision)
+        pinned = stored.pins
         try:
             entries = entries_of(parse_pipeline(row.document), files)
             pins = pins_of(entries, files)
@@ -147,7 +166,8 @@ def _follow(db: Database, files: Files, changed: set[str], faults: list[Fault]) 
             continue
         follows = row.origin != "rollback" or changed & {*pinned, *pins}
         if pins != pinned and follows:
-            new.append(NewRevision(row.name, row.revision, row.document, pins, entries))
+            schemas = load_pins(db, stored.schemas, f"revision {row.revision} of {row.name}")
+            new.append(NewRevision(row.name, row.revision, row.document, pins, entries, schemas))
         used |= {*pins, *(() if follows else pinned)}
     return new, used
 

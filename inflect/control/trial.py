@@ -14,6 +14,7 @@ from typing import Any
 
 from inflect.control.checks import param_faults, unsupported
 from inflect.control.code import Files, missing_processors, revision_of
+from inflect.control.schemas import Before, SchemaSources, before_of, resolve
 from inflect.errors import Fault, RefusedError, UsageError
 from inflect.kafka.admin import Admin
 from inflect.model.document import parse_pipeline
@@ -23,6 +24,7 @@ from inflect.model.revision import Revision
 from inflect.processing.trial import TrialEvent, check_expectation, try_events
 from inflect.store import pipelines, processors
 from inflect.store.database import Database
+from inflect.store.schemas import Side
 
 MAX_EVENTS = 1000
 
@@ -72,14 +74,22 @@ def read_request(body: Mapping[str, Any]) -> TrialRequest:
     return TrialRequest(tuple(events), body.get("generate", 0), body.get("sample", 0), body.get("seed"), draft)
 
 
-def run_trial(db: Database, admin: Admin | None, name: str | None, request: TrialRequest) -> dict[str, Any]:
+def run_trial(
+    db: Database,
+    admin: Admin | None,
+    name: str | None,
+    request: TrialRequest,
+    schemas: SchemaSources | None = None,
+) -> dict[str, Any]:
     """Try events on the stored pipeline `name`, or on the request's draft; `{"results": [...]}`, one per event.
 
     `admin` may be None when nothing is sampled. NotFoundError without the pipeline, RefusedError for a draft or
     events with faults, UnreachableError without the servers.
     """
     if request.pipeline is not None:
-        revision = draft_revision(request.pipeline, processors.current(db))
+        row = next((row for row in pipelines.list_pipelines(db) if row.name == name), None)
+        before = before_of(db, row) if row else {}
+        revision = draft_revision(request.pipeline, processors.current(db), schemas, before)
     elif name is not None:
         revision = pipelines.load_revision(db, name, pipelines.get_pipeline(db, name).revision)
     else:
@@ -104,13 +114,23 @@ def try_request(revision: Revision, admin: Admin | None, request: TrialRequest) 
     return try_events(revision, events, max_record_bytes=_limits(revision, admin)) if events else []
 
 
-def draft_revision(document: Mapping[str, Any], files: Files) -> Revision:
-    """Return the revision a document would be with these files; RefusedError names all faults."""
+def draft_revision(
+    document: Mapping[str, Any],
+    files: Files,
+    schemas: SchemaSources | None = None,
+    before: Mapping[Side, Before] | None = None,
+) -> Revision:
+    """Return the revision a document would be with these files and schemas; RefusedError names all faults.
+
+    `before` are the schemas of the revision it would follow, for when the registry is away: else UnreachableError.
+    """
     pipeline = parse_pipeline(document)
+    resolved = resolve(pipeline, schemas or SchemaSources(), before or {})
     faults = [*unsupported(pipeline), *missing_processors(pipeline, files), *param_faults(pipeline, files)]
+    faults += resolved.faults
     if faults:
         raise RefusedError(pipeline.name, faults)
-    return revision_of(pipeline, files)
+    return revision_of(pipeline, files, resolved.pins)
 
 
 def run_file_tests(revision: Revision, folder: Path | None) -> list[Verdict]:

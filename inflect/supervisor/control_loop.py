@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from inflect import logs
+from inflect.control.setbacks import Setbacks
 from inflect.control.sync import SyncResult, sync_directory
-from inflect.errors import ConflictError, InflectError, UnreachableError
+from inflect.errors import ConflictError, Fault, InflectError, UnreachableError
 from inflect.store import pipelines
 from inflect.store.database import Database
 from inflect.store.notifier import Listener
@@ -45,6 +46,8 @@ class ControlLoop:
         self._writer = StatusWriter(db)
         self._recorded: dict[str, Halt] = {}
         self._seen: Fingerprint | None = None
+        self._setbacks = Setbacks()
+        self._told: frozenset[Fault] = frozenset()
         self._next_read = 0.0
         self._next_write = 0.0
         self._written = mailbox.status
@@ -135,12 +138,24 @@ class ControlLoop:
         """Take the processors directory in. What is wrong with it is logged; the old versions run on."""
         self._seen = fingerprint(self._directory)
         try:
-            _tell(sync_directory(self._db, self._directory, author=AUTHOR))
+            self._tell(sync_directory(self._db, self._directory, author=AUTHOR, setbacks=self._setbacks))
         except UnreachableError:
             self._mailbox.want_sync()
             raise
         except InflectError as error:
             _log.warning("processors not synced", why=str(error))
+
+    def _tell(self, result: SyncResult) -> None:
+        """Log what a sync did; a fault once, for as long as it lasts."""
+        for fault in result.faults:
+            if fault not in self._told:
+                runs_on = fault.path.partition(":")[0] in {*result.outdated, *result.kept}
+                words = "its old version runs on" if runs_on else "no version of it can run"
+                _log.warning(f"processor refused; {words}", where=fault.path, why=fault.message)
+        self._told = frozenset(result.faults)
+        if not result.is_empty:
+            revisions = dict(result.revisions)
+            _log.info("processors synced", changed=result.changed, removed=result.removed, revisions=revisions)
 
     def finish(self) -> None:
         """Write the last status, once; what cannot be written now is found out by its age."""
@@ -168,10 +183,3 @@ class ControlLoop:
         if self._away:
             _log.info("Postgres is back")
         self._away = ""
-
-
-def _tell(result: SyncResult) -> None:
-    for fault in result.faults:
-        _log.warning("processor refused; its old version runs on", where=fault.path, why=fault.message)
-    if not result.is_empty:
-        _log.info("processors synced", changed=result.changed, removed=result.removed, revisions=dict(result.revisions))

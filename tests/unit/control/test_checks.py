@@ -34,13 +34,6 @@ def test_a_pipeline_with_all_it_needs_has_no_fault() -> None:
         ),
         ({"source": {"topic": "x"}}, "source.topic: there is no topic 'x'; create it first"),
         ({"target": {"topic": "x"}}, "target.topic: there is no topic 'x'; create it, or let Inflect do it"),
-        (
-            {"source": {"topic": "orders", "schema": {"subject": "s"}}},
-            "source.schema: schema checks need a schema registry, which this version does not have yet",
-        ),
-        ({"target": {"topic": "clean", "format": "avro"}}, "target.format: avro needs a registry, which this version"),
-        ({"source": {"topic": "orders", "format": "protobuf"}}, "source.format: protobuf needs a registry"),
-        ({"target": {"topic": "clean", "wire_prefix": True}}, "target.wire_prefix: needs a registry subject"),
         ({"workers": {"min": 0}}, "workers.min: 0 needs the autoscaler"),
         ({"partitions": {"autoscale": True}}, "partitions.autoscale: needs the autoscaler"),
         ({"steps": [{"filter": "large"}]}, 'steps[0].params: "minimum" is a required property'),
