@@ -10,7 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from inflect.control import operate, show, trial
+from inflect.control import catalogue, operate, show, trial
 from inflect.control.apply import Plan, apply
 from inflect.errors import ConflictError, Fault, RefusedError, UsageError
 from inflect.store import audit, processors, workers
@@ -43,9 +43,10 @@ def create_pipeline(request: Request) -> Response:
     """Answer `POST pipelines`: 201 with the new pipeline; one that exists is a conflict."""
     here, document = house(request), _one(forms.documents(request))
     name = str(document.get("name", ""))
-    if any(row.name == name for row in store.list_pipelines(here.db)):
-        raise ConflictError(f"pipeline {name} exists already; PUT /api/v1/pipelines/{name} changes it")
-    _apply(request, document)
+    try:
+        _apply(request, document, create=True)
+    except ConflictError as error:
+        raise ConflictError(f"{error}; PUT /api/v1/pipelines/{name} changes it") from error
     return answer(show.show(here.db, name), 201, location=f"/api/v1/pipelines/{name}")
 
 
@@ -110,15 +111,42 @@ def test_pipeline(request: Request) -> Response:
     """Answer `POST pipelines/NAME/test`: try events on the pipeline or on a draft of it; nothing is written."""
     here, name = house(request), request.path_params["name"]
     asked = trial.read_request(forms.json_body(request))
-    if not asked.sample:
-        return answer(trial.run_trial(here.db, None, name, asked))
-    with here.admin() as admin:
-        return answer(trial.run_trial(here.db, admin, name, asked))
+    with here.schema_sources() as schemas:
+        if not asked.sample:
+            return answer(trial.run_trial(here.db, None, name, asked, schemas))
+        with here.admin() as admin:
+            return answer(trial.run_trial(here.db, admin, name, asked, schemas))
 
 
 def list_processors(request: Request) -> Response:
     """Answer `GET processors`."""
     return answer(processors.list_processors(house(request).db))
+
+
+def list_schemas(request: Request) -> Response:
+    """Answer `GET schemas`: the registry's subjects, and every schema that pipelines use."""
+    here = house(request)
+    with here.registry() as registry:
+        return answer(catalogue.entries(here.db, registry))
+
+
+def get_schema(request: Request) -> Response:
+    """Answer `GET schemas/SUBJECT?version=N`: the newest version or the one that is asked for."""
+    here = house(request)
+    with here.registry() as registry:
+        found = catalogue.subject(here.db, registry, request.path_params["subject"], _number(request, "version"))
+    return answer(
+        {
+            "subject": found.name,
+            "kind": found.schema.kind,
+            "versions": found.versions,
+            "version": found.version,
+            "id": found.id,
+            "text": found.schema.text,
+            "references": found.schema.references,
+            "used_by": found.used_by,
+        }
+    )
 
 
 def list_topics(request: Request) -> Response:
@@ -139,11 +167,13 @@ def list_audit(request: Request) -> Response:
     return answer(audit.recent(house(request).db, subject, _limit(request), before=before))
 
 
-def _apply(request: Request, document: dict[str, Any]) -> Plan:
-    here = house(request)
+def _apply(request: Request, document: dict[str, Any], *, create: bool = False) -> Plan:
+    here, who = house(request), author(request)
     comment = request.query_params.get("comment", "")
-    with here.admin() as admin:
-        plan = apply(here.db, admin, [document], author=author(request), origin="api", comment=comment)
+    with here.admin() as admin, here.schema_sources() as schemas:
+        plan = apply(
+            here.db, admin, [document], author=who, origin="api", schemas=schemas, comment=comment, create=create
+        )
     here.pulse.refresh()
     return plan
 

@@ -32,10 +32,10 @@ from inflect.web.frame import House
 from inflect.web.live import Hub
 from inflect.web.overview import Reading
 from inflect.web.pulse import CHANGES_READ, Pulse
+from inflect.web.render import environment
 from inflect.web.routes import ROUTES
 from inflect.web.security import HostRules, Security
 
-MAX_BODY_BYTES = 1_000_000
 END_S = 1.8
 _BACKLOG = 256
 _COMPRESS_FROM_BYTES = 600
@@ -99,7 +99,8 @@ def application(here: House) -> ASGIApp:
         Exception: problems.unknown_error,
     }
     compressing = Middleware(GZipMiddleware, minimum_size=_COMPRESS_FROM_BYTES, compresslevel=6)
-    app = Starlette(routes=ROUTES, middleware=[compressing], exception_handlers=handlers, max_body_size=MAX_BODY_BYTES)
+    environment()
+    app = Starlette(routes=ROUTES, middleware=[compressing], exception_handlers=handlers)
     app.state.house = here
     host, _ = split_address(here.settings.http_address)
     return Security(app, HostRules(host, behind_proxy=here.settings.no_auth == "behind-proxy"))

@@ -8,7 +8,9 @@ from typing import Any
 
 from starlette.requests import Request
 
+from inflect.control.schemas import SchemaSources
 from inflect.kafka.admin import Admin
+from inflect.schemas.registry import Registry
 from inflect.settings import Settings
 from inflect.store.database import Database
 from inflect.web.brokers import Brokers
@@ -31,6 +33,22 @@ class House:
         """A client for the brokers, for the length of one request."""
         with Admin(self.settings.kafka) as admin:
             yield admin
+
+    @contextmanager
+    def registry(self) -> Iterator[Registry | None]:
+        """A client for the schema registry, for the length of one request; None when none is set."""
+        access = self.settings.registry()
+        if access is None:
+            yield None
+            return
+        with Registry(access) as registry:
+            yield registry
+
+    @contextmanager
+    def schema_sources(self) -> Iterator[SchemaSources]:
+        """Where the schemas of a pipeline come from, for the length of one request."""
+        with self.registry() as registry:
+            yield SchemaSources(registry, self.settings.processors.absolute().parent)
 
 
 def house(request: Request) -> House:

@@ -1,5 +1,6 @@
 """The API described for machines (OpenAPI 3.1): built once from one table. A test holds it against the routes."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -97,6 +98,21 @@ _VERBS = (
         refusals=(404, 409, 422),
     ),
     _Verb("get", "/processors", "Processor files and who uses them", _many("Row")),
+    _Verb(
+        "get",
+        "/schemas",
+        "Subjects of the registry and schema files, and who uses them",
+        _many("SchemaEntry"),
+        refusals=(502,),
+    ),
+    _Verb(
+        "get",
+        "/schemas/{subject}",
+        "One subject at its newest or the given version: text, references, all versions, who uses it",
+        _ref("Schema"),
+        refusals=(404, 422, 502),
+        query=("version",),
+    ),
     _Verb("get", "/topics", "Topics as the cluster was last seen to have them", _many("Row")),
     _Verb("get", "/workers", "Live workers of all pipelines", _many("Row")),
     _Verb("get", "/audit", "Who changed what, newest first", _many("Row"), query=("subject", "limit", "before")),
@@ -149,10 +165,41 @@ _REVISION: Json = {
         "number": {"type": "integer"},
         "document": _ref("PipelineDocument"),
         "pins": _FREE,
+        "schemas": _FREE,
         "author": {"type": "string"},
         "origin": {"type": "string"},
         "comment": {"type": "string"},
         "created_at": {"type": "string", "format": "date-time"},
+    },
+}
+_USES: Json = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            "pipeline": {"type": "string"},
+            "side": {"enum": ["source", "target"]},
+            "version": {"type": ["integer", "null"]},
+            "hash": {"type": "string"},
+        },
+    },
+}
+_SCHEMA_ENTRY: Json = {
+    "type": "object",
+    "description": "A subject, or a schema file that a pipeline pins: one of the two is null.",
+    "properties": {"subject": {"type": ["string", "null"]}, "file": {"type": ["string", "null"]}, "used_by": _USES},
+}
+_SCHEMA: Json = {
+    "type": "object",
+    "properties": {
+        "subject": {"type": "string"},
+        "kind": {"enum": ["json", "avro", "protobuf"]},
+        "versions": {"type": "array", "items": {"type": "integer"}},
+        "version": {"type": "integer"},
+        "id": {"type": ["integer", "null"]},
+        "text": {"type": "string"},
+        "references": {"type": "object", "additionalProperties": {"type": "string"}},
+        "used_by": _USES,
     },
 }
 
@@ -175,8 +222,8 @@ def _operation(verb: _Verb) -> Json:
 
 
 def _parameters(verb: _Verb) -> Iterator[Json]:
-    if "{name}" in verb.path:
-        yield {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
+    for name in re.findall(r"{(\w+)}", verb.path):
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
     for name in verb.query:
         kind = "string" if name in {"comment", "subject"} else "integer"
         yield {"name": name, "in": "query", "schema": {"type": kind}}
@@ -191,6 +238,8 @@ def _describe() -> Json:
         "Pipeline": _PIPELINE,
         "PipelineDocument": document,
         "Revision": _REVISION,
+        "Schema": _SCHEMA,
+        "SchemaEntry": _SCHEMA_ENTRY,
         "TestEvent": _TEST_EVENT,
         "Row": _FREE,
         "Problem": _PROBLEM,

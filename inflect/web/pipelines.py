@@ -1,8 +1,8 @@
 """One pipeline: its page, its history, and the three things that can be done to it."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -11,17 +11,19 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from inflect.control import operate
-from inflect.control.apply import Difference, differences
+from inflect.control.apply import Difference, differences, schema_differences
 from inflect.errors import InflectError, NotFoundError
-from inflect.model.pipeline import Pipeline
+from inflect.model.pipeline import Pipeline, SchemaReference
 from inflect.model.writer import write_documents
-from inflect.store import audit
+from inflect.store import audit, schemas
 from inflect.store import pipelines as store
 from inflect.store.pipelines import RevisionRow
+from inflect.store.schemas import SchemaPin, SchemaRefusal, Side
 from inflect.web import charts, forms, overview
 from inflect.web.frame import author, chrome, house
 from inflect.web.pulse import CHANGES_SHOWN, Frame
 from inflect.web.render import fragment, page
+from inflect.web.views import ChangeView
 
 REVISIONS_SHOWN = 5
 REVISIONS_A_PAGE = 30
@@ -50,6 +52,16 @@ class RevisionView:
     differences: tuple[DifferenceView, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the page of one pipeline reads from the database itself."""
+
+    revisions: Sequence[RevisionView] = ()
+    changes: Sequence[ChangeView] = ()
+    schemas: Mapping[Side, SchemaPin] = field(default_factory=dict)
+    refusals: Sequence[SchemaRefusal] = ()
+
+
 def pipeline_page(request: Request) -> Response:
     """Answer `GET /pipelines/NAME`."""
     name, here = request.path_params["name"], house(request)
@@ -69,41 +81,58 @@ def pipeline_page(request: Request) -> Response:
 
 def _contents(request: Request, frame: Frame, name: str) -> dict[str, Any]:
     model, figures, document = frame.models[name], frame.figures[name], frame.documents[name]
-    revisions, changes = _stored(request, frame, name)
+    stored = _stored(request, frame, name)
     return {
         "pipeline": frame.pipelines[name],
         "throughput": charts.throughput(figures),
         "lag": charts.lag(figures),
         "group": model.group,
         "source_topic": model.source.topic,
-        "definition": definition(model),
+        "definition": definition(model, stored.schemas),
         "document_lines": write_documents([dict(document)]).splitlines(),
-        "revisions": revisions[:REVISIONS_SHOWN],
-        "changes": changes,
+        "revisions": stored.revisions[:REVISIONS_SHOWN],
+        "changes": stored.changes,
+        "refusals": stored.refusals,
     }
 
 
-def _stored(request: Request, frame: Frame, name: str) -> tuple[list[RevisionView], list[Any]]:
-    """Revisions and changes from the database; none while it is away, the rest of the page stands."""
+def _stored(request: Request, frame: Frame, name: str) -> _Stored:
+    """What is read for this page alone; nothing while the database is away, the rest of the page stands."""
     if frame.outage is not None:
-        return [], []
+        return _Stored()
     db = house(request).db
     newest = store.history(db, name, limit=REVISIONS_SHOWN + 1)
-    return revision_views(newest), [overview.change(row) for row in audit.recent(db, name, CHANGES_SHOWN)]
+    return _Stored(
+        revision_views(newest),
+        [overview.change(row) for row in audit.recent(db, name, CHANGES_SHOWN)],
+        newest[0].schemas,
+        [one for one in schemas.refusals(db) if one.pipeline == name],
+    )
 
 
-def definition(model: Pipeline) -> Iterator[tuple[str, str]]:
-    """What the pipeline was told, in words, defaults applied."""
+def definition(model: Pipeline, pins: Mapping[Side, SchemaPin]) -> Iterator[tuple[str, str]]:
+    """What the pipeline was told, in words, defaults applied; `pins` are the schemas of its revision."""
     if model.labels:
         yield "labels", ", ".join(f"{key}: {value}" for key, value in model.labels.items())
     yield "source", f"{model.source.topic} ({model.source.format}), from {model.source.start}"
+    yield from _schema("source schema", model.source.schema, pins.get("source"))
     yield "target", f"{model.target.topic} ({model.target.format})"
+    yield from _schema("target schema", model.target.schema, pins.get("target"))
     yield "guarantee", model.guarantee.replace("_", " ")
     yield "when an event fails", _on_error(model)
     yield "workers", f"{model.workers.min}"
     yield "batch", f"up to {model.batch.max_events:,} events or {model.batch.max_wait_ms} ms"
     yield "limits", f"{model.limits.timeout_ms} ms an event, {model.limits.memory_mb} MB of heap"
     yield "transactional ids", model.transactional_id(0) + " …" if model.guarantee == "exactly_once" else "none"
+
+
+def _schema(word: str, reference: SchemaReference | None, pin: SchemaPin | None) -> Iterator[tuple[str, str]]:
+    if reference is None:
+        return
+    words = str(pin) if pin is not None else reference.subject or reference.file or ""
+    if reference.subject is not None and reference.version == "latest":
+        words += ", follows the latest"
+    yield word, f"{words}, message {reference.message}" if reference.message else words
 
 
 def _on_error(model: Pipeline) -> str:
@@ -123,7 +152,7 @@ def revision_views(rows: Sequence[RevisionRow]) -> list[RevisionView]:
 def _revision(row: RevisionRow, before: RevisionRow | None) -> RevisionView:
     found: tuple[Difference, ...] = ()
     if before is not None:
-        found = (*_document_differences(before, row), *_pin_differences(before, row))
+        found = (*_document_differences(before, row), *_pin_differences(before, row), *_schema_differences(before, row))
     return RevisionView(
         number=row.number,
         author=row.author,
@@ -147,6 +176,10 @@ def _pin_differences(before: RevisionRow, after: RevisionRow) -> Iterator[Differ
         old, new = before.pins.get(path), after.pins.get(path)
         if old != new:
             yield Difference(path, old and old[:_SHORT_HASH], new and new[:_SHORT_HASH])
+
+
+def _schema_differences(before: RevisionRow, after: RevisionRow) -> Iterator[Difference]:
+    return schema_differences((before.document, before.schemas), (after.document, after.schemas))
 
 
 def _summary(row: RevisionRow, before: RevisionRow | None, found: Sequence[Difference]) -> str:

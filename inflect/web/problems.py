@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from inflect import logs
 from inflect.errors import (
     ConflictError,
+    DeniedError,
     InflectError,
     NotFoundError,
     RefusedError,
@@ -25,6 +26,7 @@ _STATUS: tuple[tuple[type[InflectError], int], ...] = (
     (RefusedError, 422),
     (NotFoundError, 404),
     (ConflictError, 409),
+    (DeniedError, 502),
     (UnreachableError, 503),
     (UsageError, 400),
 )
@@ -35,6 +37,7 @@ _TITLES = {
     409: "Somebody was faster",
     413: "That is too large",
     422: "Refused",
+    502: "A server refuses Inflect",
     503: "A server does not answer",
 }
 _LOG = logs.get(__name__)
@@ -69,7 +72,8 @@ def unknown_error(request: Request, error: Exception) -> Response:
 
 def _answer(request: Request, status: int, lines: list[str], errors: list[dict[str, str]]) -> Response:
     if request.url.path.startswith("/api/"):
-        response = problem(status, " ".join(lines) if not errors else f"{len(errors)} faults", errors)
+        faults = f"{len(errors)} fault{'s' * (len(errors) != 1)}"
+        response = problem(status, faults if errors else " ".join(lines), errors)
     elif request.url.path.startswith(("/live", "/static", "/healthz", "/readyz", "/metrics")):
         response = PlainTextResponse("\n".join(lines), status)
     else:

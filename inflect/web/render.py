@@ -35,6 +35,7 @@ SECTIONS = (
     {"name": "Pipelines", "href": "/", "key": "p"},
     {"name": "Processors", "href": "/processors", "key": "f"},
     {"name": "Topics", "href": "/topics", "key": "t"},
+    {"name": "Schemas", "href": "/schemas", "key": "c"},
     {"name": "Audit", "href": "/audit", "key": "a"},
     {"name": "Settings", "href": "/settings", "key": "s"},
 )
@@ -50,7 +51,10 @@ def _directory(name: str) -> Path:
 
 @cache
 def environment() -> Environment:
-    """Jinja with this room's filters; made once a process."""
+    """Jinja with this room's filters; made once a process.
+
+    All templates are read at once: an upgrade beside a running server must not mix its files with ours.
+    """
     made = Environment(
         loader=FileSystemLoader(_directory("templates")),
         autoescape=True,
@@ -70,6 +74,8 @@ def environment() -> Environment:
     ):
         made.filters[function.__name__] = function
     made.globals.update(asset=asset_url, htmx_config=HTMX_CONFIG, sections=SECTIONS)
+    for name in made.list_templates():
+        made.get_template(name)
     return made
 
 

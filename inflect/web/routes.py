@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 
-from inflect.web import api, dashboard, health, pages, pipelines, processors, render
+from inflect.web import api, dashboard, health, pages, pipelines, processors, render, schemas
 from inflect.web.frame import house
 from inflect.web.live import Topic
 
@@ -48,6 +48,8 @@ _API: list[BaseRoute] = [
     _get("/pipelines/{name}/revisions", api.revisions),
     _post("/pipelines/{name}/rollback", api.rollback),
     _get("/processors", api.list_processors),
+    _get("/schemas", api.list_schemas),
+    _get("/schemas/{subject:path}", api.get_schema),
     _get("/topics", api.list_topics),
     _get("/workers", api.list_workers),
     _get("/audit", api.list_audit),
@@ -64,6 +66,8 @@ ROUTES: list[BaseRoute] = [
     _post("/pipelines/{name}/delete", pipelines.delete),
     _get("/processors", processors.processors),
     _get("/processors/{path:path}", processors.processor),
+    _get("/schemas", schemas.schemas_page),
+    _get("/schemas/{subject:path}", schemas.subject_page),
     _get("/topics", pages.topics_page),
     _get("/audit", pages.audit_page),
     _get("/settings", pages.settings_page),

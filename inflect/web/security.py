@@ -1,8 +1,8 @@
 """What every request passes before a handler sees it, and what every answer carries.
 
 Against DNS rebinding an allow-list of hosts, against cross-site writes Fetch Metadata (else Origin), against script by
-data a policy that lets no inline script or style run, against slow bodies a deadline. Pure ASGI, so that streams pass
-through unbuffered. Sizes of bodies are bounded by Starlette (`max_body_size` in `web.app`).
+data a policy that lets no inline script or style run, against slow and endless bodies a deadline and a size. Pure ASGI,
+so that streams pass through unbuffered.
 """
 
 import asyncio
@@ -12,12 +12,14 @@ import socket
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inflect.web.problems import problem
 
 BODY_DEADLINE_S = 30.0
+MAX_BODY_BYTES = 1_000_000
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _OWN_SITES = {"same-origin", "none"}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -87,7 +89,7 @@ class Security:
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse what must not pass, else hand on with a deadline on the body and headers on the answer."""
+        """Refuse what must not pass, else hand on with bounds on the body and headers on the answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -101,7 +103,7 @@ class Security:
             text = "Refused: a change was asked for from another site. Make it from Inflect's own pages."
             await _refusal(scope, 403, text)(scope, receive, sender)
         else:
-            await self._app(scope, _with_deadline(receive), sender)
+            await self._app(scope, _bounded(receive), sender)
 
 
 def _refusal(scope: Scope, status: int, text: str) -> Response:
@@ -126,13 +128,16 @@ def _all_headers(*, secure: bool) -> Iterable[tuple[str, str]]:
         yield "Strict-Transport-Security", "max-age=31536000"
 
 
-def _with_deadline(receive: Receive) -> Receive:
-    """A body must have arrived whole in time; what comes after it (the client going away) may take for ever."""
-    whole = False
+def _bounded(receive: Receive) -> Receive:
+    """A body must have arrived whole in time, and may not be too large (HTTPException 413, to whoever reads it).
+
+    What comes after it (the client going away) may take for ever.
+    """
+    whole, size_bytes = False, 0
     deadline = asyncio.get_running_loop().time() + BODY_DEADLINE_S
 
     async def receiver() -> Message:
-        nonlocal whole
+        nonlocal whole, size_bytes
         if whole:
             return await receive()
         try:
@@ -140,6 +145,9 @@ def _with_deadline(receive: Receive) -> Receive:
                 message = await receive()
         except TimeoutError:
             return {"type": "http.disconnect"}
+        size_bytes += len(message.get("body", b""))
+        if size_bytes > MAX_BODY_BYTES:
+            raise HTTPException(413)
         whole = not message.get("more_body", False)
         return message
 

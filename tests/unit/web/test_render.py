@@ -50,7 +50,7 @@ def test_the_first_load_is_small() -> None:
 def test_the_description_of_the_api_holds_every_route() -> None:
     (api,) = (route for route in ROUTES if isinstance(route, Mount))
     served_here = {
-        (method.lower(), route.path)
+        (method.lower(), route.path.replace(":path}", "}"))
         for route in api.routes
         if isinstance(route, Route)
         for method in (route.methods or set()) - {"HEAD"}
