@@ -1,0 +1,82 @@
+"""Events for trials: made from the source's schema, or given and encoded by it."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from inflect.control.trial_events import generated, in_source_format
+from inflect.errors import RefusedError, UsageError
+from inflect.model.pipeline import Format, Pipeline, Source, Target
+from inflect.model.revision import Revision
+from inflect.model.schema import PinnedSchema, Schema
+from inflect.processing.trial import TrialEvent, try_events
+
+AVRO = (
+    '{"type": "record", "name": "Order",'
+    ' "fields": [{"name": "id", "type": "long"}, {"name": "paid", "type": "boolean"}]}'
+)
+PROTO = 'syntax = "proto3"; message Note { string text = 1; } message Order { int64 id = 1; bool paid = 2; }'
+JSON = '{"type": "object", "required": ["id"], "properties": {"id": {"type": "integer", "minimum": 1}}}'
+
+CASES: list[tuple[Format, PinnedSchema]] = [
+    ("json", PinnedSchema(Schema("json", JSON), file="order.json")),
+    ("avro", PinnedSchema(Schema("avro", AVRO), file="order.avsc")),
+    ("avro", PinnedSchema(Schema("avro", AVRO), subject="orders-value", version=2, id=300)),
+    ("protobuf", PinnedSchema(Schema("protobuf", PROTO), file="order.proto", message="Order")),
+    ("protobuf", PinnedSchema(Schema("protobuf", PROTO), subject="orders-value", version=2, id=300, message="Order")),
+]
+
+
+def revision(value_format: Format, pinned: PinnedSchema | None) -> Revision:
+    pipeline = Pipeline("p", Source("orders", value_format), Target("copies", "json"), on_error="drop")
+    return Revision(1, pipeline, {}, (), pinned)
+
+
+@pytest.mark.parametrize(("value_format", "pinned"), CASES)
+def test_generated_events_pass_the_source_of_their_pipeline(value_format: Format, pinned: PinnedSchema) -> None:
+    made = revision(value_format, pinned)
+    events = generated(made, 20, seed=5)
+    assert generated(made, 20, seed=5) == events
+    results = try_events(made, [TrialEvent(event["raw"]) for event in events])
+    assert [result["error"] for result in results] == [None] * 20
+    assert [result["outputs"][0]["value"]["id"] for result in results] == [event["value"]["id"] for event in events]
+
+
+@pytest.mark.parametrize(("value_format", "pinned"), CASES[1:])
+def test_a_value_that_is_given_as_json_is_encoded(value_format: Format, pinned: PinnedSchema) -> None:
+    made = revision(value_format, pinned)
+    value = {"id": 2**60, "paid": True}
+    given: list[dict[str, Any]] = [{"value": value}, {"value": json.dumps(value).encode()}, {"value": None}]
+    encoded = in_source_format(made, given, ["a", "b", "c"])
+    assert encoded[0]["value"] == encoded[1]["value"]
+    assert encoded[2] == {"value": None}
+    assert in_source_format(made, encoded, ["a", "b", "c"]) == encoded
+    [result] = try_events(made, [TrialEvent(encoded[0]["value"])])
+    assert result["outputs"][0]["value"] == value
+
+
+def test_every_value_that_does_not_fit_is_named() -> None:
+    events: list[dict[str, Any]] = [
+        {"value": {"id": 1}},
+        {"value": {"id": 1, "paid": False}},
+        {"value": {"id": "x", "paid": True}},
+    ]
+    with pytest.raises(RefusedError) as refused:
+        in_source_format(revision(*CASES[1]), events, [f"events[{n}].value" for n in range(3)])
+    assert [fault.path for fault in refused.value.faults] == ["events[0].value", "events[2].value"]
+    assert "does not fit order.avsc: at /id" in refused.value.faults[1].message
+
+
+def test_without_a_schema_it_is_said_how_to_get_events() -> None:
+    with pytest.raises(UsageError, match=r"add `source\.schema`, or take a sample .* or give events"):
+        generated(revision("json", None), 1, seed=1)
+    with pytest.raises(RefusedError, match=r"events\[0\]\.value: needs `source\.schema`"):
+        in_source_format(revision("avro", None), [{"value": {"id": 1}}], ["events[0].value"])
+
+
+def test_a_schema_that_no_event_satisfies_is_named() -> None:
+    never = replace(CASES[0][1], schema=Schema("json", '{"type": "string", "minLength": 3, "maxLength": 2}'))
+    with pytest.raises(RefusedError, match=r"order\.json: no event was found that satisfies it"):
+        generated(revision("json", never), 1, seed=1)
