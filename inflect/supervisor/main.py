@@ -23,6 +23,7 @@ from inflect.supervisor.process import PRELOAD, Target, end_forkserver, start_fo
 from inflect.supervisor.reconcile import reconcile
 from inflect.supervisor.status import status_of, stopped_status
 from inflect.supervisor.store_thread import StoreThread
+from inflect.worker.equipment import SchemaAccess
 from inflect.worker.main import run_local
 
 __all__ = ["Companion", "serve"]
@@ -46,7 +47,8 @@ def serve(
     """Run pools of workers until SIGTERM or SIGINT and return the exit code; call it from the main thread.
 
     The first signal stops the workers, which finish their batches, then the companions; a second one kills all.
-    `on_ready` gets each companion's address once. `worker(connection, slot, kafka, log_format)` runs in the children.
+    `on_ready` gets each companion's address once. `worker(connection, slot, kafka, log_format, schemas)` runs in the
+    children.
     Raises InflectError when this supervisor must not go on: a newer database, or another supervisor took over.
     """
     raise_open_files_limit()
@@ -58,7 +60,8 @@ def serve(
         signals = life.enter_context(StopSignals())
         life.enter_context(StoreThread(settings, mailbox, partial(position_in_child, context, settings.kafka)))
         children = life.enter_context(Children(context))
-        pools = LocalPools(children, worker, settings.kafka, settings.log_format, on_samples=mailbox.count)
+        schemas = SchemaAccess(settings.registry(), settings.data_dir / "schemas")
+        pools = LocalPools(children, worker, settings.kafka, settings.log_format, schemas, on_samples=mailbox.count)
         beside = Companions(children, companions, on_ready)
         return _Loop(signals, mailbox, children, pools, beside).run()
 

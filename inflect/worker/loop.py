@@ -2,7 +2,8 @@
 
 User code runs before the transaction begins, so between begin and commit nothing can fail but Kafka. Orders are read
 between two transactions, which makes every revision change a seam: each partition passes from one revision to the
-next at one offset. Whatever goes wrong ends in one of two ways on: the producer is renewed and Kafka is asked what is
+next at one offset. Where an event names a schema that cannot be known now, its batch waits and the consumer goes on
+polling. Whatever goes wrong ends in one of two ways on: the producer is renewed and Kafka is asked what is
 committed, or the consumer leaves and joins anew.
 """
 
@@ -20,8 +21,9 @@ from inflect.model.event import Failure
 from inflect.model.revision import Revision, needs_restart
 from inflect.model.status import Halted, Stop
 from inflect.processing.chain import Settled
+from inflect.schemas.writers import SchemaAwayError
 from inflect.worker.books import Settlement, advance, first_unsettled
-from inflect.worker.equipment import Equipment, equip
+from inflect.worker.equipment import NO_SCHEMAS, Equipment, SchemaAccess, equip
 from inflect.worker.link import Link
 from inflect.worker.reporter import Reporter
 from inflect.worker.setbacks import Setback, Setbacks
@@ -30,6 +32,7 @@ IDLE_S = 0.25
 REVISION_WAIT_S = 10.0
 LEAST_BACKOFF_S, MOST_BACKOFF_S = 0.2, 5.0
 LOOK_AGAIN_AFTER = 2
+SCHEMA_WAIT_S = 1.0
 
 _log = logs.get("worker")
 
@@ -40,13 +43,16 @@ class ReplaceMeError(InflectError):
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Where a worker works: its slot in the pool, the way to Kafka, who directs it, and what it asks about topics."""
+    """Where a worker works: its slot in the pool, the way to Kafka, who directs it, and what it asks about topics and
+    schemas.
+    """
 
     slot: int
     kafka: Mapping[str, str]
     link: Link
     record_limits: Callable[[Revision], Mapping[str, int]]
     stop_requested: Callable[[], bool]
+    schemas: SchemaAccess = NO_SCHEMAS
 
 
 class Worker:
@@ -63,6 +69,7 @@ class Worker:
         self._wanted: Revision | None = None
         self._waited_for = 0
         self._notice = ""
+        self._schema_away = ""
         self._equipment: Equipment
 
     def run(self) -> int:
@@ -80,7 +87,7 @@ class Worker:
         return lifecycle.EXIT_HALTED if self._halted else lifecycle.EXIT_OK
 
     def _equip(self, limits: Mapping[str, int]) -> Equipment:
-        return equip(self._post.kafka, self._post.slot, self.revision, limits)
+        return equip(self._post.kafka, self._post.slot, self.revision, limits, self._post.schemas)
 
     def _live(self) -> None:
         """One membership in the consumer group, until told to stop or until it is lost."""
@@ -109,11 +116,17 @@ class Worker:
         fetched = source.fetch(most_events, idle_s=IDLE_S, gather_s=limits.max_wait_ms / 1000)
         self._tell_gaps(fetched)
         setback: Setback | None = None
+        known_away, self._schema_away = self._schema_away, ""
         try:
             if self._await_revision(source):
                 self._settle(source, fetched)
         except TransactionFailedError as error:  # keeping the error would keep the producer, by its traceback
             setback = Setback(str(error), error.fenced, error.record_refused, error.unclear)
+        except SchemaAwayError as error:
+            self._schema_away = str(error)
+            if self._schema_away != known_away:
+                _log.warning("waiting for a schema", pipeline=self.revision.pipeline.name, why=self._schema_away)
+            self._put_back(source, fetched)
         if setback is not None:
             self._recover(source, fetched, setback)
         self._note_state(source)
@@ -122,6 +135,8 @@ class Worker:
     def _note_state(self, source: SourceConsumer) -> None:
         if source.is_cut_off():
             self._reporter.note("waiting", f"Kafka does not answer: {source.last_error}")
+        elif self._schema_away:
+            self._reporter.note("waiting", self._schema_away)
         elif source.partitions:
             self._reporter.note("running", self._notice)
         else:
@@ -156,6 +171,13 @@ class Worker:
             raise ReplaceMeError("an endless loop in user code could not be ended inside this process")
         elif settled.count < len(batch):
             source.rewind(first_unsettled(batch, settled.count))
+
+    def _put_back(self, source: SourceConsumer, fetched: Fetched) -> None:
+        """Wait a moment, then fetch the same again: nothing of it is settled. Polling keeps the membership alive."""
+        source.rewind(first_unsettled(fetched.batch, 0))
+        self._note_state(source)
+        self._reporter.say_when_due()
+        self._link.wait(SCHEMA_WAIT_S)
 
     def _commit(self, source: SourceConsumer, fetched: Fetched, settled: Settled) -> None:
         settlement = Settlement(settled.count, settled.counts, settled.steps)

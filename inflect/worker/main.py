@@ -19,6 +19,7 @@ from inflect.errors import CannotRunError, InflectError, RefusedError, Unreachab
 from inflect.kafka.admin import Admin
 from inflect.model.revision import Revision
 from inflect.model.status import Quarantined, Report, Run
+from inflect.worker.equipment import NO_SCHEMAS, SchemaAccess
 from inflect.worker.link import Link, PipeLink
 from inflect.worker.loop import Post, Worker
 
@@ -28,7 +29,13 @@ ASK_AGAIN_S = 1.0
 _log = logs.get("worker")
 
 
-def run_local(connection: Connection, slot: int, kafka: Mapping[str, str], log_format: str) -> NoReturn:
+def run_local(
+    connection: Connection,
+    slot: int,
+    kafka: Mapping[str, str],
+    log_format: str,
+    schemas: SchemaAccess = NO_SCHEMAS,
+) -> NoReturn:
     """Child of the supervisor: the first message on the pipe is the revision to run, end-of-file means stop."""
     logs.configure(log_format)
     lifecycle.quiet_core_dumps()
@@ -38,13 +45,20 @@ def run_local(connection: Connection, slot: int, kafka: Mapping[str, str], log_f
         first = link.first_revision()
         code = lifecycle.EXIT_OK
         if first is not None:
-            code = run(link, slot, kafka, first, lambda: signals.stop_requested)
+            code = run(link, slot, kafka, first, lambda: signals.stop_requested, schemas)
     leave(code)
 
 
-def run(link: Link, slot: int, kafka: Mapping[str, str], revision: Revision, stop_requested: Callable[[], bool]) -> int:
+def run(  # noqa: PLR0913, PLR0917  a worker's whole world, from the two that start one
+    link: Link,
+    slot: int,
+    kafka: Mapping[str, str],
+    revision: Revision,
+    stop_requested: Callable[[], bool],
+    schemas: SchemaAccess = NO_SCHEMAS,
+) -> int:
     """Run until told to stop; every end is an exit code that tells the supervisor what to do next."""
-    post = Post(slot, kafka, link, lambda wanted: record_limits(kafka, wanted), stop_requested)
+    post = Post(slot, kafka, link, lambda wanted: record_limits(kafka, wanted), stop_requested, schemas)
     worker = Worker(post, revision)
     try:
         if not wait_for_kafka(link, kafka, revision, stop_requested):

@@ -22,6 +22,7 @@ from inflect.store.database import Database
 from inflect.store.leases import SlotLease
 from inflect.store.pipelines import get_pipeline, load_revision, set_halted, set_state
 from inflect.store.workers import WorkerRow, remove_worker, save_report
+from inflect.worker.equipment import SchemaAccess
 from inflect.worker.link import Order, Word
 from inflect.worker.main import leave, run
 
@@ -140,7 +141,8 @@ def run_pod(settings: Settings, pipeline: str) -> int:
     with lifecycle.StopSignals() as signals, Database(settings.database_url) as db:
         revision = _first_revision(db, pipeline, lambda: signals.stop_requested)
         with SlotLease(db, pipeline) as lease, StoreLink(db, pipeline, lease.slot, revision.number) as link:
-            code = run(link, lease.slot, settings.kafka, revision, lambda: signals.stop_requested)
+            schemas = SchemaAccess(settings.registry(), settings.data_dir / "schemas")
+            code = run(link, lease.slot, settings.kafka, revision, lambda: signals.stop_requested, schemas)
     leave(code)
 
 

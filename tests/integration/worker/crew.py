@@ -22,6 +22,7 @@ from inflect.model.pipeline import Pipeline, Source, Step, Target
 from inflect.model.revision import Revision
 from inflect.model.status import Halted, PartitionProgress, Quarantined, Report, Run, Stop
 from inflect.supervisor.process import Child, start_forkserver
+from inflect.worker.equipment import NO_SCHEMAS, SchemaAccess
 from inflect.worker.main import run_local
 from tests.waiting import eventually
 
@@ -140,10 +141,17 @@ class Crew:
         pipeline = Pipeline(self.name, Source(self.source), Target(self.target), **facts)
         return Revision(number, pipeline, {"transformations/judge.js": code}, ("transformations/judge.js",))
 
-    def start(self, slot: int = 0, *, revision: Revision | None = None, seam: Seam | None = None) -> Hand:
+    def start(
+        self,
+        slot: int = 0,
+        *,
+        revision: Revision | None = None,
+        seam: Seam | None = None,
+        schemas: SchemaAccess = NO_SCHEMAS,
+    ) -> Hand:
         args = (slot, self.kafka, "json")
         if seam is None:
-            child = Child(self.context, f"{self.name}-{slot}", run_local, *args)
+            child = Child(self.context, f"{self.name}-{slot}", run_local, *args, schemas)
         else:
             child = Child(self.context, f"{self.name}-{slot}", run_with_seam, *args, seam)
         hand = Hand(child, revision or self.revision())
