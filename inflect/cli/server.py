@@ -107,6 +107,13 @@ def run_web(connection: Any, settings: "Settings") -> None:
     run(settings, connection)
 
 
+def run_lookout(connection: Any, settings: "Settings") -> None:
+    """Follow schemas and the lag of resting pipelines; the target of a companion process."""
+    from inflect.supervisor.lookout import look_out
+
+    look_out(connection, settings)
+
+
 def run_demo(connection: Any, settings: "Settings") -> None:
     """Prepare the demo's topics and pipelines, then load them; the target of a companion process."""
     from inflect import logs
@@ -124,7 +131,8 @@ def _supervise(settings: "Settings", more: list["Companion"], on_ready: Callable
     from inflect.supervisor.companions import Companion
     from inflect.supervisor.main import serve as supervise
 
-    return supervise(settings, companions=[Companion("web", run_web, (settings,)), *more], on_ready=on_ready)
+    beside = [Companion("web", run_web, (settings,)), Companion("lookout", run_lookout, (settings,))]
+    return supervise(settings, companions=[*beside, *more], on_ready=on_ready)
 
 
 def _life(settings: "Settings") -> ExitStack:
