@@ -56,12 +56,18 @@ function withoutDefaults(schema, place, places, read) {
   else {
     copy = { ...schema }
     for (const key of ['type', 'items', 'values']) if (key in copy) copy[key] = withoutDefaults(copy[key], `${place}/${key}`, places, read)
+    if (isArray(copy.symbols)) copy.symbols = copy.symbols.map(apartFromObjects)
+    if (copy.type === 'enum' && 'default' in copy) copy.default = apartFromObjects(copy.default)
     if (isArray(copy.fields)) copy.fields = copy.fields.map((field, n) => fieldWithoutDefault(field, `${place}/fields/${n}`, places, read))
   }
   places.set(copy, place)
   read.set(copy, schema)
   return copy
 }
+// avsc looks symbols up in an object, where `constructor` is there already.
+const apartFromObjects = symbol => typeof symbol === 'string' && symbol in Object.prototype ? `object_${symbol}` : symbol
+const symbolsOf = type => originOf(type).symbols ?? type.symbols
+
 function fieldWithoutDefault(field, place, places, read) {
   if (typeof field !== 'object' || field === null) throw new SchemaFault(`a field is ${typeName(field)}, not an object (at ${place})`)
   if (field.name === '__proto__') throw new SchemaFault(`a field cannot be called __proto__ (at ${place})`)
@@ -227,12 +233,13 @@ function inBranch(union, index, read) {
 
 function enumReader(writer, reader) {
   if (!sameName(writer, reader)) throw cannotRead(writer, reader)
-  const symbols = writer.symbols.map(symbol => reader.symbols.includes(symbol) ? symbol : reader.default)
+  const known = new Set(symbolsOf(reader))
+  const symbols = symbolsOf(writer).map(symbol => known.has(symbol) ? symbol : originOf(reader).default)
   return () => {
     const index = readLong()
     if (!(index >= 0 && index < symbols.length)) throw new SchemaFault(`${quote(index)} is no symbol of ${symbols.length}`, label(writer))
     const symbol = symbols[index]
-    if (symbol === undefined) throw new SchemaFault(`${quote(writer.symbols[index])} is no symbol, and there is no default`, label(reader), 'incoming_schema')
+    if (symbol === undefined) throw new SchemaFault(`${quote(symbolsOf(writer)[index])} is no symbol, and there is no default`, label(reader), 'incoming_schema')
     return symbol
   }
 }
@@ -454,10 +461,10 @@ function avroWriter(type, place, known) {
   if (typeName === 'array') return arrayWriter(avroWriter(type.itemsType, `${place}[]`, known), rule)
   if (typeName === 'map') return mapWriter(avroWriter(type.valuesType, `${place}{}`, known), rule)
   if (typeName === 'enum') {
-    const indexes = new Map(type.symbols.map((symbol, index) => [symbol, index]))
+    const indexes = new Map(symbolsOf(type).map((symbol, index) => [symbol, index]))
     return value => {
       const index = indexes.get(value)
-      if (index === undefined) throw notOf(value, `one of ${clean(type.symbols.join(', '), QUOTED_CHARACTERS)}`, rule)
+      if (index === undefined) throw notOf(value, `one of ${clean(symbolsOf(type).join(', '), QUOTED_CHARACTERS)}`, rule)
       writeLong(index)
     }
   }
