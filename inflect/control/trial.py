@@ -8,13 +8,14 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from inflect.control.checks import param_faults, unsupported
 from inflect.control.code import Files, missing_processors, revision_of
 from inflect.control.schemas import Before, SchemaSources, before_of, resolve
+from inflect.control.trial_events import draw_seed, generated, in_source_format, shown
 from inflect.errors import Fault, RefusedError, UsageError
 from inflect.kafka.admin import Admin
 from inflect.model.document import parse_pipeline
@@ -81,7 +82,8 @@ def run_trial(
     request: TrialRequest,
     schemas: SchemaSources | None = None,
 ) -> dict[str, Any]:
-    """Try events on the stored pipeline `name`, or on the request's draft; `{"results": [...]}`, one per event.
+    """Try events on the stored pipeline `name`, or on the request's draft; `{"results": [...]}`, one per event, and the
+    `seed` of those that were generated.
 
     `admin` may be None when nothing is sampled. NotFoundError without the pipeline, RefusedError for a draft or
     events with faults, UnreachableError without the servers.
@@ -94,24 +96,40 @@ def run_trial(
         revision = pipelines.load_revision(db, name, pipelines.get_pipeline(db, name).revision)
     else:
         raise UsageError("name a pipeline or give a draft")
-    return {"results": try_request(revision, admin, request)}
+    request = seeded(request)
+    return {"results": try_request(revision, admin, request)} | ({"seed": request.seed} if request.generate else {})
+
+
+def seeded(request: TrialRequest) -> TrialRequest:
+    """Return a request with a seed: its own, or a new one that can be told and given again."""
+    return request if request.seed is not None else replace(request, seed=draw_seed())
 
 
 def try_request(revision: Revision, admin: Admin | None, request: TrialRequest) -> list[dict[str, Any]]:
-    """Try the request's events on a revision."""
-    if request.generate:
-        raise UsageError(
-            "events can be generated from a schema only, which this version has not yet; give an event or a sample"
-        )
+    """Try the request's events on a revision: those given, then generated, then sampled ones.
+
+    Each result says under `event` what went in.
+    """
     source = revision.pipeline.source
-    events = [event_of(event, source.format, f"events[{index}]") for index, event in enumerate(request.events)]
+    asked = len(request.events) + request.generate + request.sample
+    if asked > MAX_EVENTS:
+        raise UsageError(f"{asked} events are too many for one test; at most {MAX_EVENTS}")
+    events = _events_of(revision, request.events, "events")
+    values = [event.get("value") for event in request.events]
+    if request.generate:
+        made = generated(revision, request.generate, request.seed or 0)
+        events += [TrialEvent(one["raw"]) for one in made]
+        values += [one["value"] for one in made]
     if request.sample:
         if admin is None:
             raise UsageError("a sample needs Kafka; set INFLECT_KAFKA_BOOTSTRAP_SERVERS")
-        events += sampled(admin.sample(source.topic, request.sample))
-    if len(events) > MAX_EVENTS:
-        raise UsageError(f"{len(events)} events are too many for one test; at most {MAX_EVENTS}")
-    return try_events(revision, events, max_record_bytes=_limits(revision, admin)) if events else []
+        taken = sampled(admin.sample(source.topic, request.sample))
+        events += taken
+        values += [event.value for event in taken]
+    results = try_events(revision, events, max_record_bytes=_limits(revision, admin)) if events else []
+    return [
+        {**result, "event": shown(event, value)} for result, event, value in zip(results, events, values, strict=True)
+    ]
 
 
 def draft_revision(
@@ -136,20 +154,40 @@ def draft_revision(
 def run_file_tests(revision: Revision, folder: Path | None) -> list[Verdict]:
     """Run the `tests:` of a pipeline; `folder` is where its file lies, None when it came from the database."""
     pipeline = revision.pipeline
-    events: list[TrialEvent] = []
+    given: list[dict[str, Any]] = []
     faults: list[Fault] = []
-    for index, test in enumerate(pipeline.tests):
+    for test in pipeline.tests:
         try:
-            events.append(event_of(_with_value(test, folder), pipeline.source.format, f"tests[{index}]"))
+            given.append(_with_value(test, folder))
         except RefusedError as error:
             faults += error.faults
     if faults:
         raise RefusedError(pipeline.name, faults)
+    events = _events_of(revision, given, "tests")
     results = try_events(revision, events) if events else []
+    results = [
+        {**result, "event": shown(event, one["value"])}
+        for result, event, one in zip(results, events, given, strict=True)
+    ]
     return [
         Verdict(pipeline.name, test["name"], result, tuple(check_expectation(result, test["expect"])))
         for test, result in zip(pipeline.tests, results, strict=True)
     ]
+
+
+def _events_of(revision: Revision, given: Sequence[Mapping[str, Any]], place: str) -> list[TrialEvent]:
+    """Return events as the source topic holds them; RefusedError names all that cannot be."""
+    paths = [f"{place}[{index}]" for index in range(len(given))]
+    events: list[TrialEvent] = []
+    faults: list[Fault] = []
+    for event, path in zip(in_source_format(revision, given, [f"{p}.value" for p in paths]), paths, strict=True):
+        try:
+            events.append(event_of(event, revision.pipeline.source.format, path))
+        except RefusedError as error:
+            faults += error.faults
+    if faults:
+        raise RefusedError(revision.pipeline.name, faults)
+    return events
 
 
 def event_of(event: Mapping[str, Any], source_format: Format, path: str) -> TrialEvent:

@@ -17,6 +17,7 @@ from inflect.model.pipeline import Format, Pipeline, Source, Target
 from inflect.model.revision import Revision
 from inflect.model.schema import PinnedSchema
 from inflect.processing.chain import Chain
+from inflect.processing.trial import TrialEvent
 from inflect.schemas.samples import generate
 
 _ENCODED: tuple[Format, ...] = ("avro", "protobuf")
@@ -119,6 +120,31 @@ def in_source_format(revision: Revision, events: Sequence[Mapping[str, Any]], pa
         {**event, "value": base64.b64decode(raws[index])} if index in raws else event
         for index, event in enumerate(events)
     ]
+
+
+def shown(event: TrialEvent, value: Any) -> dict[str, Any]:
+    """Return what went in, as a person reads it: JSON as it is, else text, else base64 as `valueBinary` and so on."""
+    found = _readable("value", value) if isinstance(value, bytes) else {"value": value}
+    found |= {**_readable("key", event.key), "headers": {}}
+    for name, data in event.headers or ():
+        ((kind, text),) = _readable("headers", data).items()
+        before = found.setdefault(kind, {}).get(name)
+        found[kind][name] = text if before is None else [*before, text] if isinstance(before, list) else [before, text]
+    return found
+
+
+def _readable(name: str, data: bytes | None) -> dict[str, Any]:
+    """Bytes under `name` as JSON (values only) or text, else as base64 under `nameBinary`."""
+    if data is None:
+        return {name: None}
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return {f"{name}Binary": base64.b64encode(data).decode()}
+    try:
+        return {name: json.loads(text) if name == "value" else text}
+    except (ValueError, RecursionError):
+        return {name: text}
 
 
 def _json_text(value: Any) -> str | None:

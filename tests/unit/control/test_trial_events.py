@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from inflect.control.trial_events import generated, in_source_format
+from inflect.control.trial import TrialRequest, run_file_tests, seeded, try_request
+from inflect.control.trial_events import generated, in_source_format, shown
 from inflect.errors import RefusedError, UsageError
 from inflect.model.pipeline import Format, Pipeline, Source, Target
 from inflect.model.revision import Revision
@@ -80,3 +81,43 @@ def test_a_schema_that_no_event_satisfies_is_named() -> None:
     never = replace(CASES[0][1], schema=Schema("json", '{"type": "string", "minLength": 3, "maxLength": 2}'))
     with pytest.raises(RefusedError, match=r"order\.json: no event was found that satisfies it"):
         generated(revision("json", never), 1, seed=1)
+
+
+def test_results_say_what_went_in() -> None:
+    request = TrialRequest(events=({"value": {"id": 7, "paid": True}, "key": "k"},), generate=3, seed=9)
+    results = try_request(revision(*CASES[2]), None, request)
+    assert results[0]["event"] == {"value": {"id": 7, "paid": True}, "key": "k", "headers": {}}
+    assert [result["event"]["value"] for result in results[1:]] == [
+        event["value"] for event in generated(revision(*CASES[2]), 3, seed=9)
+    ]
+    assert [result["outcome"] for result in results] == ["delivered"] * 4
+
+
+def test_bytes_are_shown_as_json_text_or_base64() -> None:
+    headers = [("a", b"1"), ("a", b"2"), ("b", b"\xff"), ("c", None)]
+    assert shown(TrialEvent(b"", b"\xff", headers), b'{"a": 1}') == {
+        "value": {"a": 1},
+        "keyBinary": "/w==",
+        "headers": {"a": ["1", "2"], "c": None},
+        "headersBinary": {"b": "/w=="},
+    }
+    assert shown(TrialEvent(b""), b"no json")["value"] == "no json"
+    assert shown(TrialEvent(b""), b"\xff")["valueBinary"] == "/w=="
+    assert shown(TrialEvent(None), None)["value"] is None
+
+
+def test_a_seed_is_drawn_where_none_is_given() -> None:
+    assert seeded(TrialRequest(seed=0)).seed == 0
+    assert seeded(TrialRequest()).seed is not None
+
+
+def test_file_tests_run_on_encoded_formats_with_events_as_json() -> None:
+    tests = (
+        {"name": "paid", "event": {"id": 1, "paid": True}, "expect": {"outcome": "delivered", "event": {"id": 1}}},
+        {"name": "gone", "event": None, "expect": {"outcome": "delivered"}},
+    )
+    made = revision(*CASES[1])
+    verdicts = run_file_tests(replace(made, pipeline=replace(made.pipeline, tests=tests)), None)
+    assert verdicts[0].mismatches == ('event: expected {"id": 1}, was {"id": 1, "paid": true}',)
+    assert verdicts[1].mismatches == ()
+    assert verdicts[0].result["event"]["value"] == {"id": 1, "paid": True}
