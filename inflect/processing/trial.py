@@ -6,6 +6,7 @@ Behind the test page, `inflect test` and the API; the result of an event is the 
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,9 @@ from inflect.errors import Fault, RefusedError
 from inflect.model.event import Batch, Failure, Headers, Record
 from inflect.model.pipeline import Pipeline
 from inflect.model.revision import Revision
+from inflect.model.schema import PinnedSchema, Schema
 from inflect.processing.chain import Chain, Settled
+from inflect.schemas.writers import WriterSchemas
 
 _START_S = 15.0
 _MOST_S = 300.0
@@ -24,21 +27,32 @@ _DEEPEST = 200
 
 @dataclass(frozen=True, slots=True)
 class TrialEvent:
-    """An event to try: raw bytes as they would stand in the source topic; a `value` of None is a tombstone."""
+    """An event to try: raw bytes as they would stand in the source topic; a `value` of None is a tombstone.
+
+    `failure`: why the value that was given could not become such bytes; the event fails by it.
+    """
 
     value: bytes | None
     key: bytes | None = None
     headers: Headers = ()
     timestamp: int = -1
+    failure: Failure | None = None
 
 
 def try_events(
-    revision: Revision, events: Sequence[TrialEvent], *, max_record_bytes: Mapping[str, int] | None = None
+    revision: Revision,
+    events: Sequence[TrialEvent],
+    *,
+    max_record_bytes: Mapping[str, int] | None = None,
+    known: Mapping[int, Schema] | None = None,
 ) -> list[dict[str, Any]]:
-    """The result of each event. Raises RefusedError when a processor cannot be loaded at all."""
+    """The result of each event. Raises RefusedError when a processor or a schema cannot be loaded at all.
+
+    `known` are the schemas of ids that events name, beside those that the revision pins; None: there is no registry.
+    """
     limits = revision.pipeline.limits
     timeout_s = min(_MOST_S, _START_S + len(events) * (2 * limits.timeout_ms / 1000 + 0.1))
-    arguments = (revision, list(events), dict(max_record_bytes or {}))
+    arguments = (revision, list(events), dict(max_record_bytes or {}), known)
     try:
         answer = run_in_sandbox(try_here, *arguments, timeout_s=timeout_s, memory_mb=limits.memory_mb)
     except SandboxError as error:
@@ -46,26 +60,45 @@ def try_events(
             return [_lost_result(revision.pipeline, error) for _ in events]
         middle = len(events) // 2  # one of them took the child along: halves find it in few more children
         halves = (events[:middle], events[middle:])
-        return [result for half in halves for result in try_events(revision, half, max_record_bytes=max_record_bytes)]
+        return [
+            result
+            for half in halves
+            for result in try_events(revision, half, max_record_bytes=max_record_bytes, known=known)
+        ]
     if "faults" in answer:
-        raise RefusedError("processors", [Fault(*fault) for fault in answer["faults"]])
+        raise RefusedError(answer["subject"], [Fault(*fault) for fault in answer["faults"]])
     results: list[dict[str, Any]] = answer["results"]
     return results
 
 
-def try_here(revision: Revision, events: Sequence[TrialEvent], max_record_bytes: Mapping[str, int]) -> dict[str, Any]:
+def try_here(
+    revision: Revision,
+    events: Sequence[TrialEvent],
+    max_record_bytes: Mapping[str, int],
+    known: Mapping[int, Schema] | None = None,
+) -> dict[str, Any]:
     """The same in this process: `results`, or the `faults` that stop the processors from loading."""
     now = datetime.now(UTC)
     try:
-        with Chain(revision, max_record_bytes=max_record_bytes, trace=True) as chain:
+        with (
+            _writers(revision, known) as writers,
+            Chain(revision, max_record_bytes=max_record_bytes, writers=writers, trace=True) as chain,
+        ):
             return {"results": [_try_one(chain, revision, index, event, now) for index, event in enumerate(events)]}
     except RefusedError as error:
-        return {"faults": [(fault.path, fault.message) for fault in error.faults]}
+        return {"subject": error.subject, "faults": [(fault.path, fault.message) for fault in error.faults]}
+
+
+def _writers(revision: Revision, known: Mapping[int, Schema] | None) -> AbstractContextManager[WriterSchemas | None]:
+    if known is None:
+        return nullcontext()
+    pins = [pin for pin in (revision.source_schema, revision.target_schema) if pin is not None]
+    return WriterSchemas(None, None, [*pins, *(PinnedSchema(schema, id=number) for number, schema in known.items())])
 
 
 def _try_one(chain: Chain, revision: Revision, index: int, event: TrialEvent, now: datetime) -> dict[str, Any]:
-    topic = revision.pipeline.source.topic
-    batch = Batch(topic, [event.value], [event.key], [event.headers], [event.timestamp], [0], [index])
+    topic, failures = revision.pipeline.source.topic, {0: event.failure} if event.failure else {}
+    batch = Batch(topic, [event.value], [event.key], [event.headers], [event.timestamp], [0], [index], failures)
     settled = chain.settle(batch, now=now)
     failure = settled.failures.get(0)
     step, reason = settled.filtered_by.get(0, (None, None))
@@ -78,7 +111,7 @@ def _try_one(chain: Chain, revision: Revision, index: int, event: TrialEvent, no
         "index": _step_index(revision.pipeline, failure.step if failure else name),
         "reason": failure.message if failure and failure.kind == "rejected" else reason,
         "outputs": _outputs(revision.pipeline, batch, settled) if delivered else [],
-        "trace": _trace(revision.pipeline, settled.trace, failure),
+        "trace": _trace(chain, revision, event, settled),
         "error": _error(failure),
     }
     return result
@@ -132,7 +165,7 @@ def _value(pipeline: Pipeline, value: str | bytes | None) -> Any:
         return None
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    return _parsed(value) if pipeline.target.format == "json" else value
+    return value if pipeline.target.format in {"string", "bytes"} else _parsed(value)
 
 
 def _parsed(text: str) -> Any:
@@ -145,7 +178,33 @@ def _parsed(text: str) -> Any:
     return json.loads(text)
 
 
-def _trace(pipeline: Pipeline, seen: Sequence[Mapping[str, Any]], failure: Failure | None) -> list[dict[str, Any]]:
+def _trace(chain: Chain, revision: Revision, event: TrialEvent, settled: Settled) -> list[dict[str, Any]]:
+    """The stages in order: the schemas where there are any, and the steps between them."""
+    failure, stages = settled.failures.get(0), _steps_trace(revision.pipeline, settled.trace, settled.failures.get(0))
+    stage = failure.stage if failure else None
+    if revision.source_schema is not None or chain.names_schema(event.value):
+        skipped = event.value is None or stage == "decode"
+        status = "failed" if stage == "incoming_schema" else "skipped" if skipped else "ok"
+        stages.insert(0, _check("incoming_schema", status, settled.check_s[0]))
+    if revision.target_schema is not None:
+        passed = stage == "produce" or (failure is None and _has_values(settled))
+        status = "failed" if stage == "outgoing_schema" else "ok" if passed else "skipped"
+        stages.append(_check("outgoing_schema", status, settled.check_s[1]))
+    return stages
+
+
+def _check(stage: str, status: str, took_s: float) -> dict[str, Any]:
+    """A check of V8 takes part of the time of reading and writing there, and has no clock of its own."""
+    return {"stage": stage, "status": status} | ({} if status == "skipped" else {"duration_ms": round(took_s * 1e3, 3)})
+
+
+def _has_values(settled: Settled) -> bool:
+    return bool(settled.values[0]) or any(record.value is not None for record in settled.records.get(0, ()))
+
+
+def _steps_trace(
+    pipeline: Pipeline, seen: Sequence[Mapping[str, Any]], failure: Failure | None
+) -> list[dict[str, Any]]:
     trace: list[dict[str, Any]] = []
     failed_at = _step_index(pipeline, failure.step) if failure else None
     for index, step in enumerate(pipeline.steps):

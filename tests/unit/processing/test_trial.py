@@ -87,7 +87,7 @@ def test_expectations_that_hold_miss_nothing_and_others_are_told() -> None:
 def test_an_event_that_takes_its_process_along_is_found_in_few_more_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[int] = []
 
-    def sandbox(_function: Any, _revision: Any, events: list[TrialEvent], _limits: Any, **_bounds: Any) -> Any:
+    def sandbox(_function: Any, _revision: Any, events: list[TrialEvent], *_more: Any, **_bounds: Any) -> Any:
         started.append(len(events))
         if any(event.value == b"deadly" for event in events):
             raise SandboxError("the sandbox died (signal 6)")
