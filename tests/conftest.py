@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-_PLUGINS = ("kafka", "postgres", "database", "chromium")
+_PLUGINS = ("kafka", "postgres", "registry", "database", "chromium")
 
 pytest_plugins = [
     f"tests.plugins.{name}" for name in _PLUGINS if importlib.util.find_spec(f"tests.plugins.{name}") is not None

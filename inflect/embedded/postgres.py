@@ -12,19 +12,16 @@ import secrets
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from inflect.embedded.download import Progress, no_progress
-from inflect.embedded.ports import LOOPBACK, choose_port
+from inflect.embedded.ports import LOOPBACK
 from inflect.embedded.process import ServerProcess, log_tail
+from inflect.embedded.server import EmbeddedServer
 from inflect.embedded.wheels import missing
-from inflect.errors import InflectError, UnreachableError
+from inflect.errors import InflectError
 
 USUAL_PORT = 5432
-START_TIMEOUT_S = 60.0
 NAME = "inflect"
 """Of the superuser and of its database."""
 
@@ -32,8 +29,6 @@ _VERSION = 18
 _UNPRIVILEGED = "nobody"
 _STOP_GRACE_S = 15.0
 _INIT_TIMEOUT_S = 120.0
-_ATTEMPTS = 3
-_POLL_S = 0.05
 
 _SERVER = {
     "listen_addresses": LOOPBACK,
@@ -55,8 +50,11 @@ def _binaries() -> Path:
     return Path(package.origin).with_name(f"pginstall{_VERSION}") / "bin"
 
 
-class PostgresServer:
-    """A server in `directory`; a context manager around its life. Not to be shared between threads."""
+class PostgresServer(EmbeddedServer):
+    """A server in `directory`; a context manager around its life."""
+
+    TITLE = f"PostgreSQL {_VERSION}"
+    PORT_TAKEN = "could not bind"
 
     def __init__(
         self,
@@ -70,84 +68,38 @@ class PostgresServer:
         self._directory = directory.resolve()
         self._data = self._directory / "data"
         self._log = self._directory / "postgres.log"
+        self._logs = (self._log,)
         self._address = self._directory / "address.json"
         self._port = port
         self._password = ""
         self._settings = _SERVER | ({} if durable else _NOT_DURABLE)
         self._progress = progress
         self._user = _UNPRIVILEGED if os.geteuid() == 0 else None
-        self._process: ServerProcess | None = None
 
     @property
     def url(self) -> str:
-        """Connection URL for any client; the same after a restart unless something else took the port meanwhile."""
-        return f"postgresql://{NAME}:{self._password}@{LOOPBACK}:{self._port}/{NAME}"
+        """Connection URL for any client."""
+        return f"postgresql://{NAME}:{self._password}@{self.address}/{NAME}"
 
-    @property
-    def pid(self) -> int:
-        """Process id of the running postmaster."""
-        if self._process is None:
-            raise InflectError("the embedded PostgreSQL is not running; start it first")
-        return self._process.pid
+    def fetch(self) -> None:
+        """Make sure of the wheel; nothing else is needed."""
+        _binaries()
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start the server and return when it answers; UnreachableError with the last log lines when it does not."""
-        self.launch()
-        self.wait_ready()
-
-    def launch(self) -> None:
-        """Start the process without waiting; `wait_ready` completes the start."""
-        if self._process is not None and self._process.exit_code is None:
-            return
-        self._progress(f"PostgreSQL {_VERSION}: starting", 0, 0)
-        self._directory.mkdir(parents=True, exist_ok=True)
+    def _begin(self) -> ServerProcess:
         before = json.loads(self._address.read_text()) if self._address.exists() else {}
         self._password = before.get("password") or secrets.token_hex(16)
-        self._port = choose_port(self._port, before.get("port"))
+        self._port = self._choose_port(before.get("port"))
         self._remember()
         if not self._data.exists():
             self._initialise()
         options = [f"--{key}={value}" for key, value in (self._settings | {"port": str(self._port)}).items()]
-        self._process = self._run("postgres", "-D", str(self._data), *options)
+        return self._run("postgres", "-D", str(self._data), *options)
 
-    def wait_ready(self, timeout_s: float = START_TIMEOUT_S) -> None:
-        """Wait until the server answers a query."""
-        deadline = time.monotonic() + timeout_s
-        for attempt in range(1, _ATTEMPTS + 1):
-            if self._answers(deadline):
-                self._progress(f"PostgreSQL {_VERSION}: serving at {LOOPBACK}:{self._port}", 1, 1)
-                return
-            # Between the look for a free port and the server's bind another process can take it.
-            if attempt == _ATTEMPTS or "could not bind" not in log_tail(self._log):
-                break
-            self.stop()
-            self.launch()
-        tail = log_tail(self._log)
-        self.stop()
-        raise UnreachableError(
-            f"the embedded PostgreSQL in {self._directory} did not start; its log ends with:\n{tail}"
-        )
-
-    def stop(self) -> None:
-        """Stop the server cleanly, by force when it takes too long. Idempotent; the data stays."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-
-    def kill(self) -> None:
-        """End the server with SIGKILL; `start` brings it back with all it had committed."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
+    def _serves(self) -> bool:
+        if self._query("postgres", "SELECT 1") != "1":
+            return False
+        self._ensure_database()
+        return True
 
     def _remember(self) -> None:
         """Keep port and password for the next start, readable by the owner alone."""
@@ -195,14 +147,6 @@ class PostgresServer:
         process.stop()
         if failed:
             raise InflectError(f"{program} failed in {self._directory}:\n{log_tail(self._log)}")
-
-    def _answers(self, deadline: float) -> bool:
-        while self._process is not None and self._process.exit_code is None and time.monotonic() < deadline:
-            if self._query("postgres", "SELECT 1") == "1":
-                self._ensure_database()
-                return True
-            time.sleep(_POLL_S)
-        return False
 
     def _ensure_database(self) -> None:
         if self._query(NAME, "SELECT 1") != "1":

@@ -1,5 +1,6 @@
 """What the user sees on stderr while servers are fetched and started: bars on a terminal, plain lines elsewhere."""
 
+import time
 from types import TracebackType
 from typing import Self
 
@@ -7,6 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from inflect.embedded.download import Progress as ProgressCallback
+
+_SIGN_OF_LIFE_S = 5.0
 
 
 class Display:
@@ -35,17 +38,26 @@ class Display:
 
     def line(self, name: str) -> ProgressCallback:
         """Return the callback that a server reports to."""
+        if not self._console.is_terminal:
+            return plain_lines()
         task = self._bars.add_task(name, total=None)
-
-        def report(what: str, done: int, total: int) -> None:
-            if self._console.is_terminal:
-                self._show(task, what, done, total)
-            elif done == total:  # a phase begins or is over; the steps between are for eyes
-                self._console.print(what, highlight=False, soft_wrap=True)
-
-        return report
+        return lambda what, done, total: self._show(task, what, done, total)
 
     def _show(self, task: TaskID, what: str, done: int, total: int) -> None:
         if self._bars.tasks[task].finished:
             self._bars.reset(task, total=None)  # the next phase counts from its own beginning
         self._bars.update(task, description=what, completed=done, total=total or None)
+
+
+def plain_lines() -> ProgressCallback:
+    """Return a callback that writes a line where a phase begins or is over, and in a long one a sign of life."""
+    console, due = Console(stderr=True), 0.0
+
+    def report(what: str, done: int, total: int) -> None:
+        nonlocal due
+        if done == total or time.monotonic() >= due:
+            due = time.monotonic() + _SIGN_OF_LIFE_S
+            share = f" ({done} of {total})" if done != total else ""
+            console.print(what + share, highlight=False, soft_wrap=True)
+
+    return report

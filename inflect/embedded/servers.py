@@ -2,28 +2,34 @@
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from inflect.embedded.kafka import KafkaServer
+from inflect.embedded.keeper import Keeper
 from inflect.embedded.postgres import PostgresServer
-from inflect.embedded.progress import Display
+from inflect.embedded.progress import Display, plain_lines
+from inflect.embedded.registry import RegistryServer
+from inflect.embedded.server import EmbeddedServer
 
 ANNOUNCEMENT = "servers.json"
 
 
 class EmbeddedServers:
-    """A context manager around the wanted servers; `kafka` and `postgres` are None where not wanted."""
+    """A context manager around the wanted servers; `kafka`, `postgres` and `registry` are None where not wanted."""
 
-    def __init__(self, data_dir: Path, want: Collection[str]) -> None:
+    def __init__(self, data_dir: Path, want: Collection[str], late: Collection[str]) -> None:
         self._data_dir = data_dir.resolve()
         self._want = want
+        self._late = late
         self._running = ExitStack()
+        self._keeper: Keeper | None = None
         self.kafka: KafkaServer | None = None
         self.postgres: PostgresServer | None = None
+        self.registry: RegistryServer | None = None
 
     def __enter__(self) -> Self:
         self._data_dir.mkdir(parents=True, exist_ok=True)
@@ -31,7 +37,8 @@ class EmbeddedServers:
         (self._data_dir / ".gitignore").write_text("*\n")
         with ExitStack() as stack:
             with Display() as display:
-                self._start(stack, display)
+                self._make(display)
+                self._start(stack)
             stack.callback((self._data_dir / ANNOUNCEMENT).unlink, missing_ok=True)
             self._announce()
             self._running = stack.pop_all()
@@ -44,29 +51,47 @@ class EmbeddedServers:
 
     def stop(self) -> None:
         """Take the announcement back and stop every server. Idempotent."""
+        if self._keeper is not None:
+            self._keeper.end()
         self._running.close()
 
-    def _start(self, stack: ExitStack, display: Display) -> None:
-        """Launch all, then wait for all: the slow starts overlap."""
+    def keep(self) -> None:
+        """From now on start again what dies, and start what was to come late; `stop` ends it."""
+        self._keeper = Keeper(list(self._all()), self._announce)
+
+    def _make(self, display: Display) -> None:
         if "kafka" in self._want:
             self.kafka = KafkaServer(self._data_dir / "kafka", progress=display.line("Apache Kafka"))
-            stack.callback(self.kafka.stop)
-            self.kafka.launch()
         if "postgres" in self._want:
             self.postgres = PostgresServer(self._data_dir / "postgres", progress=display.line("PostgreSQL"))
-            stack.callback(self.postgres.stop)
-            self.postgres.launch()
-        for server in (self.postgres, self.kafka):
-            if server is not None:
-                server.wait_ready()
+        if "registry" in self._want:
+            progress = plain_lines() if "registry" in self._late else display.line("Apicurio Registry")
+            self.registry = RegistryServer(self._data_dir / "registry", progress=progress)
+            if "registry" in self._late:
+                self.registry.keep_port()
+
+    def _all(self) -> Iterator[EmbeddedServer]:
+        yield from (server for server in (self.kafka, self.postgres, self.registry) if server is not None)
+
+    def _start(self, stack: ExitStack) -> None:
+        """Launch all, then wait for all: the slow starts overlap."""
+        at_once = [server for server in self._all() if server is not self.registry or "registry" not in self._late]
+        for server in self._all():
+            stack.callback(server.stop)
+        for server in at_once:
+            server.launch()
+        for server in at_once:
+            server.wait_ready()
 
     def _announce(self) -> None:
         """Write where the servers are, for people and scripts; only the owner may read it: it holds a password."""
         servers: dict[str, dict[str, str | int]] = {}
-        if self.kafka is not None:
+        if self.kafka is not None and self.kafka.is_running:
             servers["kafka"] = {"bootstrap_servers": self.kafka.bootstrap_servers, "pid": self.kafka.pid}
-        if self.postgres is not None:
+        if self.postgres is not None and self.postgres.is_running:
             servers["postgres"] = {"url": self.postgres.url, "pid": self.postgres.pid}
+        if self.registry is not None and self.registry.is_running:
+            servers["registry"] = {"url": self.registry.url, "pid": self.registry.pid}
         fresh = self._data_dir / f"{ANNOUNCEMENT}.new"
         fresh.unlink(missing_ok=True)
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -74,10 +99,13 @@ class EmbeddedServers:
         fresh.replace(self._data_dir / ANNOUNCEMENT)
 
 
-def start_servers(data_dir: Path, want: Collection[str] = ("kafka", "postgres")) -> EmbeddedServers:
+def start_servers(
+    data_dir: Path, want: Collection[str] = ("kafka", "postgres"), late: Collection[str] = ()
+) -> EmbeddedServers:
     """The servers of `data_dir`, for a `with`; nothing is started before it is entered.
 
-    Entering raises InflectError when the cache cannot be filled and UnreachableError when a server does not come up;
-    nothing is left running then.
+    `late` names those that `EmbeddedServers.keep` starts: their addresses are known before they serve. Entering raises
+    InflectError when the cache cannot be filled and UnreachableError when a server does not come up; nothing is left
+    running then.
     """
-    return EmbeddedServers(data_dir, want)
+    return EmbeddedServers(data_dir, want, late)

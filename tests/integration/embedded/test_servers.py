@@ -57,6 +57,29 @@ def test_only_the_wanted_server_is_started(tmp_path: Path) -> None:
         assert list(json.loads((tmp_path / "servers.json").read_text())) == ["postgres"]
 
 
+def test_a_late_server_is_announced_when_it_has_come_and_a_dead_one_again(tmp_path: Path) -> None:
+    announcement = tmp_path / "servers.json"
+
+    def announced() -> dict[str, dict[str, str | int]]:
+        said: dict[str, dict[str, str | int]] = json.loads(announcement.read_text())
+        return said
+
+    with start_servers(tmp_path, want=("postgres", "registry"), late=("registry",)) as servers:
+        assert servers.registry is not None
+        assert servers.postgres is not None
+        address, first = servers.registry.url, servers.postgres.pid
+        assert list(announced()) == ["postgres"]
+        servers.keep()
+        psutil.Process(first).send_signal(signal.SIGKILL)
+        eventually(lambda: announced().get("postgres", {}).get("pid") not in {first, None}, within_s=30)
+        psycopg.connect(servers.postgres.url).close()
+        eventually(lambda: announced().get("registry"), within_s=60)
+        assert announced()["registry"] == {"url": address, "pid": servers.registry.pid}
+        pids = [servers.postgres.pid, servers.registry.pid]
+    assert not announcement.exists()
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
 def test_a_server_that_cannot_start_takes_the_other_with_it(tmp_path: Path) -> None:
     with start_servers(tmp_path, want=("postgres",)):
         pass
