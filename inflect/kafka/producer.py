@@ -33,6 +33,8 @@ _FENCED = {
     KafkaError.INVALID_PRODUCER_EPOCH,
     KafkaError.PRODUCER_FENCED,
 }
+_INFO = 6  # syslog's number; a broken connection is told at this level
+_MAY_COME_LATE = {"FAIL", "REQTMOUT"}  # librdkafka's names for a connection that ended and a request without an answer
 _RECORD_REFUSED = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}
 
 
@@ -107,7 +109,9 @@ class TransactionSink:
     """
 
     def __init__(self, kafka: Mapping[str, str], transactional_id: str, *limits: int) -> None:
-        self._config = producer_config(kafka, self._note_error, transactional_id=transactional_id, limits=limits)
+        owned = {"log_level": _INFO, "logger": self}
+        config = producer_config(kafka, self._note_error, transactional_id=transactional_id, limits=limits)
+        self._config = config | owned
         self._producer: Producer | None = None
         self._ready = False
         self._troubled = False
@@ -128,6 +132,7 @@ class TransactionSink:
                 raise NotReadyError(f"waiting for the transaction coordinator: {error.args[0].str()}") from error
             self.close()
             raise TransactionFailedError("init_transactions", error.args[0]) from error
+        self._producer.poll(0)  # what was logged until here ended with the new epoch
         self._ready, self._troubled = True, False
 
     def commit(self, outputs: Outputs, checkpoint: Checkpoint) -> None:
@@ -156,6 +161,14 @@ class TransactionSink:
         self._troubled |= monotonic() - started > SLOW_COMMIT_S
         if self._troubled:  # a late EndTxn of this transaction must not be able to end the next one
             self.close()
+
+    def log(self, _level: int, _format: str, *facts: str) -> None:
+        """Take a line of the client's log; called from `poll`.
+
+        It is the only place where a connection that broke in the middle of a transaction is told, which librdkafka
+        mends by itself: the request that was on its way then may arrive later, beside the one that was repeated.
+        """
+        self._troubled |= facts[0] in _MAY_COME_LATE
 
     @property
     def ready(self) -> bool:
