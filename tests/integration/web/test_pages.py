@@ -1,10 +1,16 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
 import pytest
 
+from inflect.embedded.postgres import PostgresServer
 from inflect.kafka.admin import TopicInfo
 from inflect.store.audit import recent
 from inflect.store.pipelines import get_pipeline
 from inflect.store.topics import save_topics
 from tests.integration.web.house import FILTER, Web, report, save
+from tests.waiting import eventually
 
 
 def test_the_pages_of_a_running_pipeline_answer(web: Web) -> None:
@@ -72,3 +78,29 @@ def test_ready_names_the_broker_that_is_away(web: Web) -> None:
     assert answer.status_code == 503
     assert answer.json()["database"] == "ok"
     assert answer.json()["kafka"] != "ok"
+
+
+@contextmanager
+def frozen(server: PostgresServer) -> Iterator[None]:
+    """The server and all its processes stand still."""
+    processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
+
+
+def test_a_database_that_hangs_is_not_ready_and_is_again_when_it_goes_on(web: Web, postgres: PostgresServer) -> None:
+    web.client.get("/")
+    with frozen(postgres):
+        silent = eventually(lambda: trouble_of(web), within_s=30, why="silence is told")
+    assert "has not answered for" in silent or "cannot reach" in silent
+    eventually(lambda: not trouble_of(web), within_s=30, why="it goes on by itself")
+
+
+def trouble_of(web: Web) -> str:
+    word: str = web.client.get("/readyz").json()["database"]
+    return "" if word == "ok" else word
