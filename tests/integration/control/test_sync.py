@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from inflect.control import operate
+from inflect.control.setbacks import Setbacks
 from inflect.control.sync import SyncResult, sync_directory
+from inflect.engine.compile import Compiled, compile_files
 from inflect.errors import UsageError
 from inflect.model.processor import content_hash
+from inflect.model.schema import PinnedSchema, Schema
 from inflect.store import pipelines, processors
 from inflect.store.database import Database
 from inflect.store.pipelines import NewRevision
@@ -166,3 +169,47 @@ def test_hidden_files_and_installed_packages_are_passed_over(database: Database,
 def test_a_directory_that_is_not_there_is_wrong_usage(database: Database, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist; create it or set INFLECT_PROCESSORS"):
         sync(database, tmp_path / "no")
+
+
+def test_a_file_that_loops_is_tried_once_and_its_fault_told_each_time(
+    database: Database, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[set[str]] = []
+
+    def noting(files: Mapping[str, str]) -> Compiled:
+        tried.append(set(files))
+        return compile_files(files)
+
+    monkeypatch.setattr("inflect.control.sync.compile_files", noting)
+    setbacks, loops = Setbacks(), "filters/loops.js"
+    write(directory, {loops: "while (true) {}"})
+    first = sync_directory(database, directory, author="t", setbacks=setbacks)
+    write(directory, {"filters/paid.js": PAID + "\n"})
+    second = sync_directory(database, directory, author="t", setbacks=setbacks)
+    assert [loops in files for files in tried] == [True, False]
+    assert (second.changed, second.faults) == (("filters/paid.js",), first.faults)
+    assert [fault.path for fault in first.faults] == [loops]
+    write(directory, {loops: "module.exports = event => event"})
+    assert sync_directory(database, directory, author="t", setbacks=setbacks).changed == (loops,)
+
+
+def test_only_a_file_that_was_accepted_before_has_an_old_version_that_runs_on(
+    database: Database, directory: Path
+) -> None:
+    sync(database, directory)
+    write(directory, {"filters/paid.js": "module.exports = (", "filters/new.js": "module.exports = ("})
+    result = sync(database, directory)
+    assert {fault.path.partition(":")[0] for fault in result.faults} == {"filters/paid.js", "filters/new.js"}
+    assert result.outdated == ("filters/paid.js",)
+
+
+def test_changed_code_keeps_the_schemas_of_the_revision(database: Database, directory: Path) -> None:
+    sync(database, directory)
+    add_pipeline(database, "p", {"filter": "paid"})
+    stored = pipelines.get_revision(database, "p", 1)
+    pinned = PinnedSchema(Schema("json", "{}"), "orders-value", 3, 103)
+    new = NewRevision("p", 1, stored.document, stored.pins, tuple(stored.entries), {"source": pinned})
+    pipelines.save_revisions(database, [new], author="t", origin="cli")
+    write(directory, {"filters/paid.js": PAID + "\n"})
+    assert sync(database, directory).revisions == {"p": 3}
+    assert pipelines.load_revision(database, "p", 3).source_schema == pinned
