@@ -115,7 +115,9 @@ class Incoming:
         number, text = -1, line
         if line[0] == MAGIC:
             if len(line) <= PREFIX_BYTES:
-                return decode_failure(f"a wire prefix and its value take more than the {len(line)} bytes there are")
+                return _unreadable(
+                    f"a wire prefix takes {PREFIX_BYTES} bytes and is followed by JSON; there are {len(line)} bytes"
+                )
             number, text = int.from_bytes(line[1:PREFIX_BYTES], "big"), line[PREFIX_BYTES:]
         try:
             if number in named and (self._pinned is None or self._pinned.id != number):

@@ -61,6 +61,7 @@ def test_what_breaks_the_source_schema_is_not_seen_by_a_step() -> None:
     assert settled.failures[1].path == "/id"
 
 
+@pytest.mark.row("C18")
 def test_what_breaks_the_target_schema_leaves_only_a_dead_letter() -> None:
     settled = settle(checked("module.exports = e => ({ name: e.n })", target=NAME), [b'{"n":"a"}', b'{"n":1}'])
     assert settled.values == ['{"name":"a"}', ""]

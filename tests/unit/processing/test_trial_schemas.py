@@ -89,7 +89,8 @@ def test_a_schema_that_only_the_event_names_is_a_stage_too() -> None:
 
 
 def test_values_of_binary_formats_are_shown_as_json() -> None:
-    for kind, text in (("avro", AVRO), ("protobuf", PROTO)):
+    binary: tuple[tuple[Format, str], ...] = (("avro", AVRO), ("protobuf", PROTO))
+    for kind, text in binary:
         base = checked("module.exports = e => ({ id: e.id + 1 })", formats=(kind, kind))
         result = tried(base, TrialEvent(encoded(kind, text, '{"id":1}')))
         assert result["outputs"][0]["value"] == {"id": 2}
