@@ -6,13 +6,14 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 import click
 
 from inflect.cli.changes import read_files
+from inflect.cli.junit import Case, write_junit
 from inflect.cli.session import (
     complete_pipelines,
     database,
@@ -27,7 +28,7 @@ from inflect.cli.session import (
 from inflect.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
-    from inflect.control.trial import TrialRequest, Verdict
+    from inflect.control.trial import TrialRequest
     from inflect.model.revision import Revision
     from inflect.settings import Settings
 
@@ -54,30 +55,29 @@ def test(ctx: click.Context, /, targets: Sequence[str], *, as_json: bool, **opti
     settings = settings_of(ctx, processors=options["processors"])
     request = _request(options)
     revisions = [pair for target in targets for pair in _revisions(settings, target)]
-    if request is None:
-        verdicts = _run_tests(revisions)
-        results = [{"pipeline": v.pipeline, "test": v.name, "mismatches": v.mismatches, **v.result} for v in verdicts]
-        cases = [(v.pipeline, v.name, "; ".join(v.mismatches)) for v in verdicts]
-    else:
-        results = [result for revision, _ in revisions for result in _try(settings, revision, request)]
-        cases = [(targets[0], f"event {n}", _failure(result)) for n, result in enumerate(results, 1)]
+    cases = _run_tests(revisions) if request is None else _try(settings, revisions, request)
+    seed = request.seed if request is not None and request.generate else None
     if options["junit"]:
-        _write_junit(options["junit"], cases)
+        write_junit(options["junit"], cases, seed)
     if as_json:
-        emit({"results": results})
+        emit({"results": [case.result for case in cases]} | ({} if seed is None else {"seed": seed}))
     else:
-        _print(results, cases, expected=request is None)
-    fail(1 if any(failure for _, _, failure in cases) else 0)
+        _print(cases, expected=request is None)
+        if seed is not None:
+            click.echo(f"the same events again: --seed {seed}", err=True)
+    fail(1 if any(case.failure for case in cases) else 0)
 
 
 def _request(options: Mapping[str, Any]) -> "TrialRequest | None":
     """Return what to try; None: the files' own tests."""
-    from inflect.control.trial import TrialRequest
+    from inflect.control.trial import TrialRequest, seeded
 
+    if options["seed"] is not None and not options["generate"]:
+        raise UsageError("--seed belongs to --generate N: it makes the same events again")
     if not any(options[key] for key in ("event_file", "generate", "sample")):
         return None
     events = _read_events(options["event_file"]) if options["event_file"] else ()
-    return TrialRequest(tuple(events), options["generate"] or 0, options["sample"] or 0, options["seed"])
+    return seeded(TrialRequest(tuple(events), options["generate"] or 0, options["sample"] or 0, options["seed"]))
 
 
 def _read_events(name: str) -> list[dict[str, Any]]:
@@ -106,14 +106,13 @@ def _revisions(settings: "Settings", target: str) -> list[tuple["Revision", Path
             row = pipelines.get_pipeline(db, target)
             return [(pipelines.load_revision(db, target, row.revision), None)]
     files = _processor_files(settings)
-    folder = path if path.is_dir() else path.parent
     found: list[tuple[Revision, Path | None]] = []
     refusals: list[str] = []
     documents, beside = read_files([path])
     with schema_sources(settings, beside) as schemas:
         for document in documents:
             try:
-                found.append((draft_revision(document, files, schemas), folder))
+                found.append((draft_revision(document, files, schemas), beside.get(str(document.get("name")))))
             except RefusedError as error:
                 refusals.append(str(error))
     if refusals:
@@ -130,22 +129,40 @@ def _processor_files(settings: "Settings") -> dict[str, Any]:
     return files
 
 
-def _run_tests(revisions: Sequence[tuple["Revision", Path | None]]) -> list["Verdict"]:
+def _run_tests(revisions: Sequence[tuple["Revision", Path | None]]) -> list[Case]:
     from inflect.control.trial import run_file_tests
 
     if not any(revision.pipeline.tests for revision, _ in revisions):
         names = ", ".join(revision.pipeline.name for revision, _ in revisions)
-        raise UsageError(f"{names}: no tests to run; add `tests:` to the file, or give --event or --sample")
-    return [verdict for revision, folder in revisions for verdict in run_file_tests(revision, folder)]
+        raise UsageError(f"{names}: no tests to run; add `tests:` to the file, or give --event, --generate or --sample")
+    verdicts = [verdict for revision, folder in revisions for verdict in run_file_tests(revision, folder)]
+    return [
+        Case(
+            v.pipeline,
+            v.name,
+            "\n".join(v.mismatches),
+            {"pipeline": v.pipeline, "test": v.name, "mismatches": v.mismatches, **v.result},
+        )
+        for v in verdicts
+    ]
 
 
-def _try(settings: "Settings", revision: "Revision", request: "TrialRequest") -> list[dict[str, Any]]:
+def _try(
+    settings: "Settings", revisions: Sequence[tuple["Revision", Path | None]], request: "TrialRequest"
+) -> list[Case]:
     from inflect.control.trial import try_request
 
-    if not request.sample:
-        return try_request(revision, None, request)
-    with kafka_admin(settings) as admin:
-        return try_request(revision, admin, request)
+    with kafka_admin(settings) if request.sample else nullcontext() as admin:
+        return [
+            Case(
+                revision.pipeline.name,
+                f"event {number}",
+                _failure(result),
+                {"pipeline": revision.pipeline.name, **result},
+            )
+            for revision, _ in revisions
+            for number, result in enumerate(try_request(revision, admin, request), 1)
+        ]
 
 
 def _failure(result: Mapping[str, Any]) -> str:
@@ -159,43 +176,30 @@ def _error_line(result: Mapping[str, Any]) -> str:
     return ": ".join(str(word) for word in words if word)
 
 
-def _print(results: Sequence[Mapping[str, Any]], cases: Sequence[tuple[str, str, str]], *, expected: bool) -> None:
+def _print(cases: Sequence[Case], *, expected: bool) -> None:
     """A line an event: where something was expected the mark says whether it came, else what became of the event."""
     from inflect.logs import printable
 
-    for result, (pipeline, name, failure) in zip(results, cases, strict=True):
-        outcome = result["outcome"]
-        shown = "failed" if failure else "delivered" if expected else outcome
+    for case in cases:
+        result, outcome = case.result, case.result["outcome"]
+        shown = "failed" if case.failure else "delivered" if expected else outcome
         mark, colour = _MARKS[shown], _COLOURS[shown]
         where = f" in {result['step'] or result['stage']}" if result.get("stage") else ""
         reason = f": {result['reason']}" if result.get("reason") else ""
-        click.secho(printable(f"{mark} {pipeline}: {name}: {outcome}{where}{reason}"), fg=colour)
-        for line in failure.splitlines():
+        click.secho(printable(f"{mark} {case.pipeline}: {case.name}: {outcome}{where}{reason}"), fg=colour)
+        for line in case.failure.splitlines():
             say(f"    {line}")
+        if not expected or case.failure:
+            say(f"    ← {_value_of(result['event'])}")
         for output in result.get("outputs") or ():
-            say(f"    → {json.dumps(output.get('value'), ensure_ascii=False)}")
-    failed = sum(1 for _, _, failure in cases if failure)
+            say(f"    → {_value_of(output)}")
+    failed = sum(1 for case in cases if case.failure)
     click.echo(f"{len(cases) - failed} {'passed' if expected else 'went well'}, {failed} failed", err=True)
 
 
-def _write_junit(file: Path, cases: Sequence[tuple[str, str, str]]) -> None:
-    failures = sum(1 for _, _, failure in cases if failure)
-    suite = ET.Element("testsuite", name="inflect", tests=str(len(cases)), failures=str(failures), errors="0")
-    for pipeline, name, failure in cases:
-        case = ET.SubElement(suite, "testcase", classname=pipeline, name=_xml_text(name))
-        if failure:
-            ET.SubElement(case, "failure", message=_xml_text(failure)).text = _xml_text(failure)
-    root = ET.Element("testsuites")
-    root.append(suite)
-    try:
-        ET.ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be written: {error}") from error
-
-
-def _xml_text(text: str) -> str:
-    """Leave out what XML 1.0 has no way to say."""
-    return "".join(c for c in text if c in "\t\n" or (c >= " " and not "\ud800" <= c <= "\udfff" and c < "\ufffe"))
+def _value_of(event: Mapping[str, Any]) -> str:
+    binary = event.get("valueBinary")
+    return f"base64 {binary}" if binary is not None else json.dumps(event.get("value"), ensure_ascii=False)
 
 
 VERBS = (test,)

@@ -45,7 +45,11 @@ _TEST: Json = {
     },
 }
 _ROLLBACK: Json = {"type": "object", "required": ["revision"], "properties": {"revision": {"type": "integer"}}}
-_RESULTS: Json = {"type": "object", "properties": {"results": {"type": "array", "items": _FREE}}}
+_RESULTS: Json = {
+    "type": "object",
+    "required": ["results"],
+    "properties": {"results": {"type": "array", "items": _FREE}, "seed": {"type": "integer"}},
+}
 _ONE = "/pipelines/{name}"
 
 _VERBS = (

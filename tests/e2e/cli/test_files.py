@@ -143,10 +143,23 @@ def test_a_sample_takes_the_newest_events_of_the_topic(project: Project) -> None
     assert [one["outputs"][0]["value"]["email"] for one in results] == ["e17", "e18", "e19"]
 
 
-def test_generating_without_schemas_is_refused_in_words(project: Project) -> None:
+def test_generating_needs_a_schema_and_goes_on_once_there_is_one(project: Project) -> None:
     done = project.run("test", "pipelines/p.yaml", "--generate", "3")
     assert done.returncode == 2
-    assert "which this version has not yet" in done.stderr
+    assert "add `source.schema`, or take a sample" in done.stderr
+
+    text = (project.folder / "pipelines/p.yaml").read_text()
+    project.write("pipelines/p.yaml", text.replace("source: {", "source: {schema: {file: schemas/order.json}, ", 1))
+    email, paid = '"email": {"type": "string"}', '"paid": {"const": true}'
+    schema = f'{{"type": "object", "required": ["email", "paid"], "properties": {{{email}, {paid}}}}}'
+    project.write("schemas/order.json", schema)
+    tried = project.ask("test", "pipelines/p.yaml", "--generate", "5", "--seed", "1")
+    assert [one["outcome"] for one in tried["results"]] == ["delivered"] * 5
+
+    project.ask("sync")
+    project.ask("apply", "pipelines")
+    stored = project.ask("test", "p", "--generate", "5", "--seed", "1")
+    assert [one["event"] for one in stored["results"]] == [one["event"] for one in tried["results"]]
 
 
 def test_a_faulty_processor_is_named_with_its_line_and_exits_2(project: Project) -> None:
