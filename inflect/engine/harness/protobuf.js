@@ -23,6 +23,7 @@ function openProtobuf({ kind, text, references, message = null, id = null }) {
   const files = new Map(references.filter(([name]) => !(name in protobufjs.common)))
   const wanted = new Set()
   const parseFile = (name, source) => {
+    if (/\b__proto__\b/.test(source)) throw new SchemaFault('nothing in it can be called __proto__') // protobufjs would leave it out
     protobufjs.parse.filename = name
     const parsed = protobufjs.parse(source, root, { keepCase: true })
     for (const path of [...parsed.imports ?? [], ...parsed.weakImports ?? []]) wanted.add(path)
@@ -208,10 +209,11 @@ function kindOf(schema, field) {
   const message = messageOf(schema, resolvedType)
   return {
     wire: DELIMITED,
-    read() {
+    // a message that comes again is read into what came `before`
+    read(before) {
       const size = readVarint()
       if (size > readEnd - readAt) throw sizeFault(size)
-      return message.read(readAt + size)
+      return message.read(readAt + size, before)
     },
     check: null,
     write(value) {
@@ -263,7 +265,7 @@ function messageOf(schema, type) {
     message.write = plain.write
     return message
   }
-  message.read = end => special.read(plain.read(end), schema)
+  message.read = end => special.read(plain.read(end), schema) // one that comes again counts alone
   message.write = value => {
     const inner = special.write(value, schema)
     try {
@@ -288,7 +290,6 @@ function messageReader(schema, type) {
   const use = run => `r[${functions.push(run) - 1}]`
   const members = []
   for (const field of type.fieldsArray.filter(candidate => !candidate.declaringField)) {
-    if (field.name === '__proto__') throw new SchemaFault(`a field of ${fullName(type)} cannot be called __proto__`)
     const name = stringify(field.name)
     const kind = field.map ? mapKind(schema, field) : kindOf(schema, field)
     if (field.map) members.push(`${name}: {}`)
@@ -296,13 +297,14 @@ function messageReader(schema, type) {
     else if (isImplicit(field) && kind.check !== null) members.push(`${name}: ${stringify(kind.zero)}`)
     const read = use(kind.read)
     const tag = (field.id << 3 | kind.wire) >>> 0
+    const before = kind.check === null ? member('m', field.name) : ''
     const others = isOneof(field) ? field.partOf.fieldsArray.filter(other => other !== field).map(other => `delete m[${stringify(other.name)}];`).join('') : ''
     if (field.map) cases.push(`case ${tag}: f = ${name}; ${read}(m[${name}]); break`)
     else if (field.repeated) {
       cases.push(`case ${tag}: f = ${name}; m[${name}].push(${read}()); break`)
       if (kind.wire !== DELIMITED) cases.push(`case ${(field.id << 3 | DELIMITED) >>> 0}: f = ${name}; packed(m[${name}], ${read}); break`)
-    } else if (others !== '') cases.push(`case ${tag}: { f = ${name}; const x = ${read}(); if (one[${field.partOf.fieldsArray[0].id}]) { ${others} } one[${field.partOf.fieldsArray[0].id}] = true; m[${name}] = x; break }`)
-    else cases.push(`case ${tag}: f = ${name}; m[${name}] = ${read}(); break`)
+    } else if (others !== '') cases.push(`case ${tag}: { f = ${name}; const x = ${read}(${before}); if (one[${field.partOf.fieldsArray[0].id}]) { ${others} } one[${field.partOf.fieldsArray[0].id}] = true; m[${name}] = x; break }`)
+    else cases.push(`case ${tag}: f = ${name}; m[${name}] = ${read}(${before}); break`)
   }
   const required = type.fieldsArray.filter(field => field.required)
   const known = new Map(type.fieldsArray.map(field => [field.id, field]))
@@ -315,12 +317,12 @@ function messageReader(schema, type) {
     for (const field of required) if (!hasOwn(message, field.name)) throw inside(new SchemaFault('is missing', `${ruleOf(field)}, required`), field.name)
   }
   const oneofs = type.fieldsArray.some(isOneof)
-  return FunctionOf('r', 'tagOf', 'more', 'packed', 'other', 'complete', 'deeper', 'shallower', 'inside', `'use strict'
-    return end => { let f; deeper(); const m = { ${members.join(', ')} }; ${oneofs ? 'const one = [];' : ''}
+  return FunctionOf('r', 'tagOf', 'more', 'packed', 'other', 'complete', 'hasOwn', 'deeper', 'shallower', 'inside', `'use strict'
+    return (end, before) => { let f; deeper(); const m = before ?? { ${members.join(', ')} }; ${oneofs ? 'const one = [];' : ''}
       try { while (more(end)) { f = undefined; const t = tagOf(); switch (t) { ${cases.join('\n')}
         default: other(t) } } } catch (e) { throw f === undefined ? e : inside(e, f) }
       ${complete === null ? '' : 'complete(m);'} shallower(); return m }`)(
-    functions, readVarint, moreUntil, readPacked, other, complete, () => deeper(MESSAGE_DEPTH, 'nesting'), () => { depth-- }, inside)
+    functions, readVarint, moreUntil, readPacked, other, complete, hasOwn, () => deeper(MESSAGE_DEPTH, 'nesting'), () => { depth-- }, inside)
 }
 
 function moreUntil(end) {
@@ -378,8 +380,8 @@ function messageWriter(schema, type) {
     functions.push(fieldWriter(schema, field))
     names.set(field.name, field.name)
     if (field.jsonName !== field.name) names.set(field.jsonName, field.name)
-    const lines = [`x = ${member(field.name)}; f = ${stringify(field.name)}`]
-    if (field.jsonName !== field.name && type.fields[field.jsonName] === undefined) lines.push(`if (x === undefined) { x = ${member(field.jsonName)}; f = ${stringify(field.jsonName)} }`)
+    const lines = [`x = ${member('v', field.name)}; f = ${stringify(field.name)}`]
+    if (field.jsonName !== field.name && type.fields[field.jsonName] === undefined) lines.push(`if (x === undefined) { x = ${member('v', field.jsonName)}; f = ${stringify(field.jsonName)} }`)
     lines.push('if (x !== undefined) n++')
     if (isOneof(field)) {
       const local = oneofs.get(field.partOf) ?? `o${oneofs.size}`
@@ -409,7 +411,7 @@ function messageWriter(schema, type) {
       shallower(); if (keys(v).length !== n) refuseOthers(v) }`)(
     functions, check, keys, hasOwn, refuseOthers, twice, () => { depth-- }, inside)
 }
-const member = name => name in Object.prototype ? `(hasOwn(v, ${stringify(name)}) ? v[${stringify(name)}] : undefined)` : `v[${stringify(name)}]`
+const member = (of, name) => name in Object.prototype ? `(hasOwn(${of}, ${stringify(name)}) ? ${of}[${stringify(name)}] : undefined)` : `${of}[${stringify(name)}]`
 const scriptTypeOf = value => value === null ? 'null' : isArray(value) ? 'array' : typeof value
 
 // A function that writes one field with its tag, or nothing where it is not set.

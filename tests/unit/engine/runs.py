@@ -37,12 +37,17 @@ def pipeline(
     return replace(base, source_schema=source, target_schema=target)
 
 
+def lines(*values: bytes) -> Lines:
+    """Lines for steps that use no context."""
+    return Lines(values, lambda _low, _high: "")
+
+
 def run(runner: Runner, *values: bytes) -> list[str | Failure]:
     """What becomes of events: their output, or why they fail."""
-    lines = [base64.b64encode(value) or b" " for value in values]
+    given = lines(*(base64.b64encode(value) or b" " for value in values))
     found: list[str | Failure] = []
-    while len(found) < len(lines):
-        for part in runner.run(Lines(lines, lambda _low, _high: ""), len(found), len(lines), deadline=UNLIMITED):
+    while len(found) < len(values):
+        for part in runner.run(given, len(found), len(values), deadline=UNLIMITED):
             failures = {
                 index: Failure(stage, kind, message, path=rest[-1])
                 for index, stage, kind, _step, message, *rest in part.meta["failures"]
