@@ -3,8 +3,10 @@
 A topic or group just made, a broker just started: the first answers may be "not me", which is no answer.
 """
 
+import threading
 import time
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
@@ -23,6 +25,31 @@ BEING_CHOSEN = frozenset(
 )
 OR_SLOW = BEING_CHOSEN | {KafkaError._TIMED_OUT}  # noqa: SLF001  the same
 _PAUSE_S = 0.1
+
+
+def bounded(call: Callable[[], None], within_s: float) -> None:
+    """Make a call that may never return, and give it up after `within_s` seconds as timed out.
+
+    librdkafka's `send_offsets_to_transaction` does not keep its own timeout while it looks for the group's coordinator
+    (confluentinc/librdkafka#5456). A call given up goes on in a thread of its own until its client ends it.
+    """
+    ended: SimpleQueue[Exception | None] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001  raised again below, in the thread that asked
+            ended.put(error)
+        else:
+            ended.put(None)
+
+    threading.Thread(target=run, name="bounded-call", daemon=True).start()
+    try:
+        failed = ended.get(timeout=within_s)
+    except Empty:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None  # noqa: SLF001  local code
+    if failed is not None:
+        raise failed
 
 
 def patiently(

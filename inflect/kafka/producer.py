@@ -21,11 +21,13 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from inflect.errors import InflectError
 from inflect.kafka.config import TRANSACTION_TIMEOUT_MS, producer_config, refused_settings
 from inflect.kafka.consumer import SourceConsumer, offsets_of
+from inflect.kafka.patience import bounded
 from inflect.model.event import Batch, Record
 from inflect.model.status import PartitionProgress
 
 SLOW_COMMIT_S = 5.0
 _ATTEMPT_S = 5.0
+_RETURNS_WITHIN_S = _ATTEMPT_S + 1
 _PAUSE_S = 0.05
 
 _FENCED = {
@@ -149,7 +151,11 @@ class TransactionSink:
             call = "send_offsets_to_transaction"
             membership, meanwhile = checkpoint.membership, checkpoint.meanwhile
             self._repeat(
-                lambda: producer.send_offsets_to_transaction(offsets, membership, _ATTEMPT_S), deadline, meanwhile
+                lambda: bounded(
+                    lambda: producer.send_offsets_to_transaction(offsets, membership, _ATTEMPT_S), _RETURNS_WITHIN_S
+                ),
+                deadline,
+                meanwhile,
             )
             call = "commit_transaction"
             started = monotonic()
