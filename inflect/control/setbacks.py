@@ -1,17 +1,22 @@
 """What is remembered of processor files that cannot run, so that the next sync does not try the same text again.
 
 Trying a file means loading it, and one that loops when it is loaded takes seconds each time. A file is forgotten as
-soon as its text changes, or that of a file it requires.
+soon as its text changes, or that of a file it requires, and after a while in any case: on a machine that stood still for
+a moment a sound file may look like one that loops.
 """
 
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
+from typing import Final
 
 from inflect.engine.compile import ENDINGS
 from inflect.errors import Fault
+
+KEPT_S: Final = 300.0
 
 _RELATIVE = re.compile(r"""['"](\.{1,2}/[^'"\n]*)['"]""")
 
@@ -20,28 +25,40 @@ _RELATIVE = re.compile(r"""['"](\.{1,2}/[^'"\n]*)['"]""")
 class _Setback:
     content: str
     faults: tuple[Fault, ...]
+    until: float
 
 
 class Setbacks:
-    """Files that failed, at the content they failed with. For one directory; not safe between threads."""
+    """Files that failed, at the content they failed with. For one directory; not safe between threads.
 
-    def __init__(self) -> None:
+    `clock` gives seconds that only grow.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
         self._known: dict[str, _Setback] = {}
 
     def known(self, texts: Mapping[str, str]) -> dict[str, tuple[Fault, ...]]:
         """Return the files that are as they were when they failed, with what was wrong with them."""
+        now = self._clock()
         return {
             path: setback.faults
             for path, setback in self._known.items()
-            if path in texts and setback.content == content_of(path, texts)
+            if path in texts and now < setback.until and setback.content == content_of(path, texts)
         }
 
     def remember(self, texts: Mapping[str, str], sound: Mapping[str, object], faults: Sequence[Fault]) -> None:
         """Keep which of the files that were tried are not among the sound ones."""
         if any(not fault.path for fault in faults):  # the trial as a whole went wrong: nothing is known of a file
             return
-        failed = {path: tuple(f for f in faults if place_of(f, texts) == path) for path in texts if path not in sound}
-        self._known = {path: _Setback(content_of(path, texts), found) for path, found in failed.items()}
+        known, until = self.known(texts), self._clock() + KEPT_S
+        self._known = {
+            path: self._known[path]
+            if path in known
+            else _Setback(content_of(path, texts), tuple(f for f in faults if place_of(f, texts) == path), until)
+            for path in texts
+            if path not in sound
+        }
 
 
 def place_of(fault: Fault, texts: Mapping[str, str]) -> str:

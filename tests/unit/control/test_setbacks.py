@@ -1,6 +1,6 @@
 """What is remembered of files that cannot run."""
 
-from inflect.control.setbacks import Setbacks
+from inflect.control.setbacks import KEPT_S, Setbacks
 from inflect.errors import Fault
 
 TEXTS = {
@@ -38,4 +38,15 @@ def test_a_fault_with_its_line_belongs_to_its_file() -> None:
 def test_a_trial_that_failed_as_a_whole_teaches_nothing() -> None:
     setbacks = Setbacks()
     setbacks.remember(TEXTS, {}, [Fault("", "the processors cannot be compiled")])
+    assert setbacks.known(TEXTS) == {}
+
+
+def test_after_a_while_a_file_is_tried_again() -> None:
+    now = 0.0
+    setbacks = Setbacks(lambda: now)
+    setbacks.remember(TEXTS, {"filters/fine.js": 1, "lib/a.js": 1}, [LOOPS])
+    now = KEPT_S - 1
+    setbacks.remember(TEXTS, {"filters/fine.js": 1, "lib/a.js": 1}, [LOOPS])
+    assert list(setbacks.known(TEXTS)) == ["filters/loops.js"]
+    now = KEPT_S + 1
     assert setbacks.known(TEXTS) == {}
