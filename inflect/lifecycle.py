@@ -25,7 +25,11 @@ EXIT_HALTED: Final = 79
 EXIT_ORPHANED: Final = 80
 """The parent died and the process did not finish by itself within its bound."""
 
-STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """Return what asks for an end: SIGTERM, Ctrl-C, and a terminal that closes unless that is ignored (`nohup`)."""
+    hang_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    return (signal.SIGTERM, signal.SIGINT, *hang_up)
 
 
 class HasFileno(Protocol):
@@ -36,7 +40,7 @@ class HasFileno(Protocol):
 
 
 class StopSignals:
-    """Counts SIGTERM and SIGINT while entered, and makes `fileno()` readable so that a waiting loop wakes.
+    """Counts stop signals while entered, and makes `fileno()` readable so that a waiting loop wakes.
 
     Enter it in the main thread only (Python's rule for handlers). The first signal asks for an orderly stop,
     a second one (`count > 1`) for an immediate one; what that means is the loop's choice.
@@ -52,7 +56,7 @@ class StopSignals:
     def __enter__(self) -> Self:
         self._read_fd, self._write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._old_wakeup_fd = signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
-        self._old_handlers = {number: signal.signal(number, self._note) for number in STOP_SIGNALS}
+        self._old_handlers = {number: signal.signal(number, self._note) for number in stop_signals()}
         return self
 
     def __exit__(

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from inflect.cli.session import fail, require_database, require_kafka, running_servers, settings_of
+from inflect.cli.session import fail, require_database, require_kafka, settings_of
 from inflect.errors import UsageError
 
 if TYPE_CHECKING:
+    from inflect.embedded.servers import EmbeddedServers
     from inflect.settings import Settings
     from inflect.supervisor.companions import Companion
 
@@ -32,13 +33,17 @@ address_option = click.option("--http-address", metavar="HOST:PORT", help="Where
 
 
 @click.command()
-@click.option("--embedded", is_flag=True, help="Start Kafka and Postgres here too, where none are set.")
+@click.option(
+    "--embedded", is_flag=True, help="Start Kafka, Postgres and a schema registry here too, where none are set."
+)
 @click.option("--kubernetes", is_flag=True, help="Let Kubernetes run the workers.")
 @processors_option
 @address_option
 @click.pass_context
 def serve(ctx: click.Context, /, *, embedded: bool, kubernetes: bool, **flags: Any) -> None:
     """Run the supervisor, its pools of workers, and the UI, until SIGTERM or Ctrl-C."""
+    from inflect.embedded.claim import claim
+
     if kubernetes:
         flags["mode"] = "kubernetes"
     settings = settings_of(ctx, find_servers=False, **flags)
@@ -47,7 +52,8 @@ def serve(ctx: click.Context, /, *, embedded: bool, kubernetes: bool, **flags: A
     _refuse_exposure(settings)
     with _life(settings) as life:
         if embedded:
-            settings = _start_servers(life, settings, settings.data_dir)
+            life.enter_context(claim(settings.data_dir / "lock"))
+            settings = _start_servers(life, settings)[0]
         require_database(settings)
         require_kafka(settings)
         code = _supervise(settings, [], _announce)
@@ -60,13 +66,12 @@ def serve(ctx: click.Context, /, *, embedded: bool, kubernetes: bool, **flags: A
 def demo(ctx: click.Context, /, http_address: str | None) -> None:
     """Show it working: embedded servers, sample pipelines under live load, the UI. Ctrl-C leaves nothing behind."""
     from inflect.demo.main import PROCESSORS
+    from inflect.embedded.claim import claim
     from inflect.settings import Settings
     from inflect.supervisor.companions import Companion
 
     given = settings_of(ctx, find_servers=False, http_address=http_address)
     folder = given.data_dir / "demo"
-    if running_servers(folder):
-        raise UsageError(f"a demo already runs in {folder}; stop it, or give another --data-dir")
     settings = Settings(
         processors=folder / "processors",
         http_address=given.http_address if http_address else _free_address(given.http_address),
@@ -76,12 +81,18 @@ def demo(ctx: click.Context, /, http_address: str | None) -> None:
     )
     _refuse_exposure(settings)
     with _life(settings) as life:
+        life.enter_context(claim(given.data_dir / "demo.lock"))
         life.callback(shutil.rmtree, folder, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(PROCESSORS, settings.processors)
         click.echo(f"The functions are in {settings.processors}: edit one and watch it go live.", err=True)
-        settings = _start_servers(life, settings, folder)
-        code = _supervise(settings, [Companion("demo", run_demo, (settings,))], _announce_and_open)
+        settings, servers = _start_servers(life, settings, late_registry=True)
+
+        def on_ready(address: str) -> None:
+            _announce_and_open(address)
+            servers.start_registry()
+
+        code = _supervise(settings, [Companion("demo", run_demo, (settings,))], on_ready)
     fail(code)
 
 
@@ -136,11 +147,13 @@ def _supervise(settings: "Settings", more: list["Companion"], on_ready: Callable
 
 
 def _life(settings: "Settings") -> ExitStack:
-    """Return the stack that everything started here hangs on; a SIGTERM before the supervisor listens unwinds it."""
-    from inflect import logs
+    """Return the stack that everything started here hangs on; a signal before the supervisor listens unwinds it."""
+    from inflect import lifecycle, logs
 
     logs.configure(settings.log_format)
-    signal.signal(signal.SIGTERM, _end)
+    for number in lifecycle.stop_signals():
+        if number != signal.SIGINT:  # that one is an exception already
+            signal.signal(number, _end)
     return ExitStack()
 
 
@@ -148,8 +161,10 @@ def _end(*_signal: Any) -> NoReturn:
     sys.exit(0)
 
 
-def _start_servers(life: ExitStack, settings: "Settings", folder: Path) -> "Settings":
-    """Start the servers that are not set, and return the settings that reach them."""
+def _start_servers(
+    life: ExitStack, settings: "Settings", *, late_registry: bool = False
+) -> tuple["Settings", "EmbeddedServers"]:
+    """Start the servers that are not set and keep them running; the settings that reach them, and the servers."""
     from inflect.embedded.servers import start_servers
 
     want = []
@@ -157,12 +172,17 @@ def _start_servers(life: ExitStack, settings: "Settings", folder: Path) -> "Sett
         want.append("kafka")
     if not settings.database_url:
         want.append("postgres")
-    servers = life.enter_context(start_servers(folder, tuple(want)))
+    if not settings.registry_url:
+        want.append("registry")
+    servers = life.enter_context(start_servers(settings.data_dir, want, late_registry=late_registry))
     if servers.kafka is not None:
         settings = replace(settings, kafka={**settings.kafka, "bootstrap.servers": servers.kafka.bootstrap_servers})
     if servers.postgres is not None:
         settings = replace(settings, database_url=servers.postgres.url)
-    return settings
+    if servers.registry is not None:
+        settings = replace(settings, registry_url=servers.registry.url)
+    servers.keep()
+    return settings, servers
 
 
 def _refuse_exposure(settings: "Settings") -> None:

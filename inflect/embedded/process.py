@@ -62,9 +62,13 @@ class ServerProcess:
         """Wait for the server to end by itself; its exit code. TimeoutExpired when it does not."""
         return self._guard.wait(timeout_s)
 
+    def ask_to_stop(self) -> None:
+        """Ask the server to stop without waiting for it; `stop` completes it."""
+        self._word.close()
+
     def stop(self) -> None:
         """Stop the server as it wants to be stopped; kill it when it takes longer than the grace. Idempotent."""
-        self._word.close()
+        self.ask_to_stop()
         try:
             self._guard.wait(self._grace_s + _GUARD_EXTRA_S)
         except subprocess.TimeoutExpired:

@@ -59,10 +59,15 @@ class EmbeddedServer(Protocol):
         return self._process.pid
 
     @property
-    def is_running(self) -> bool:
-        """Whether its process lives; False also for one that was stopped."""
+    def running_pid(self) -> int | None:
+        """Process id while the process lives; None for one that died or was stopped."""
         process = self._process
-        return process is not None and process.exit_code is None
+        return process.pid if process is not None and process.exit_code is None else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process lives."""
+        return self.running_pid is not None
 
     def __enter__(self) -> Self:
         self.start()
@@ -104,6 +109,11 @@ class EmbeddedServer(Protocol):
         raise UnreachableError(
             f"the embedded {self.TITLE} in {self._directory} did not start; its log ends with:\n{tail}"
         )
+
+    def ask_to_stop(self) -> None:
+        """Ask it to stop without waiting, so that several stop side by side; `stop` completes it."""
+        if self._process is not None:
+            self._process.ask_to_stop()
 
     def stop(self) -> None:
         """Stop the server cleanly, by force when it takes too long. Idempotent; the data stays."""

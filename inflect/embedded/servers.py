@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Collection, Iterator
+import threading
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -21,12 +22,13 @@ ANNOUNCEMENT = "servers.json"
 class EmbeddedServers:
     """A context manager around the wanted servers; `kafka`, `postgres` and `registry` are None where not wanted."""
 
-    def __init__(self, data_dir: Path, want: Collection[str], late: Collection[str]) -> None:
+    def __init__(self, data_dir: Path, want: Collection[str], *, late_registry: bool) -> None:
         self._data_dir = data_dir.resolve()
         self._want = want
-        self._late = late
+        self._late_registry = late_registry
         self._running = ExitStack()
-        self._keeper: Keeper | None = None
+        self._keepers: list[Keeper] = []
+        self._announcing = threading.Lock()
         self.kafka: KafkaServer | None = None
         self.postgres: PostgresServer | None = None
         self.registry: RegistryServer | None = None
@@ -51,13 +53,20 @@ class EmbeddedServers:
 
     def stop(self) -> None:
         """Take the announcement back and stop every server. Idempotent."""
-        if self._keeper is not None:
-            self._keeper.end()
+        for keeper in self._keepers:
+            keeper.end()
+        for server in self._all():
+            server.ask_to_stop()
         self._running.close()
 
     def keep(self) -> None:
-        """From now on start again what dies, and start what was to come late; `stop` ends it."""
-        self._keeper = Keeper(list(self._all()), self._announce)
+        """From now on start again what dies; `stop` ends it."""
+        self._keepers += [Keeper(server, self._announce) for server in self._at_once()]
+
+    def start_registry(self) -> None:
+        """Start, and then keep, a registry that was to come late; return at once."""
+        if self.registry is not None and self._late_registry:
+            self._keepers.append(Keeper(self.registry, self._announce))
 
     def _make(self, display: Display) -> None:
         if "kafka" in self._want:
@@ -65,47 +74,52 @@ class EmbeddedServers:
         if "postgres" in self._want:
             self.postgres = PostgresServer(self._data_dir / "postgres", progress=display.line("PostgreSQL"))
         if "registry" in self._want:
-            progress = plain_lines() if "registry" in self._late else display.line("Apicurio Registry")
+            progress = plain_lines() if self._late_registry else display.line("Apicurio Registry")
             self.registry = RegistryServer(self._data_dir / "registry", progress=progress)
-            if "registry" in self._late:
-                self.registry.keep_port()
+            if self._late_registry:
+                self.registry.keep_port()  # its address is given away before it serves
 
-    def _all(self) -> Iterator[EmbeddedServer]:
-        yield from (server for server in (self.kafka, self.postgres, self.registry) if server is not None)
+    def _all(self) -> list[EmbeddedServer]:
+        return [server for server in (self.kafka, self.postgres, self.registry) if server is not None]
+
+    def _at_once(self) -> list[EmbeddedServer]:
+        return [server for server in self._all() if server is not self.registry or not self._late_registry]
 
     def _start(self, stack: ExitStack) -> None:
         """Launch all, then wait for all: the slow starts overlap."""
-        at_once = [server for server in self._all() if server is not self.registry or "registry" not in self._late]
         for server in self._all():
             stack.callback(server.stop)
-        for server in at_once:
+        for server in self._at_once():
             server.launch()
-        for server in at_once:
+        for server in self._at_once():
             server.wait_ready()
 
     def _announce(self) -> None:
         """Write where the servers are, for people and scripts; only the owner may read it: it holds a password."""
-        servers: dict[str, dict[str, str | int]] = {}
-        if self.kafka is not None and self.kafka.is_running:
-            servers["kafka"] = {"bootstrap_servers": self.kafka.bootstrap_servers, "pid": self.kafka.pid}
-        if self.postgres is not None and self.postgres.is_running:
-            servers["postgres"] = {"url": self.postgres.url, "pid": self.postgres.pid}
-        if self.registry is not None and self.registry.is_running:
-            servers["registry"] = {"url": self.registry.url, "pid": self.registry.pid}
         fresh = self._data_dir / f"{ANNOUNCEMENT}.new"
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(servers, file, indent=2)
-        fresh.replace(self._data_dir / ANNOUNCEMENT)
+        with self._announcing:
+            fresh.unlink(missing_ok=True)
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                json.dump(self._serving(), file, indent=2)
+            fresh.replace(self._data_dir / ANNOUNCEMENT)
+
+    def _serving(self) -> dict[str, dict[str, str | int]]:
+        serving: dict[str, dict[str, str | int]] = {}
+        if self.kafka is not None and (pid := self.kafka.running_pid):
+            serving["kafka"] = {"bootstrap_servers": self.kafka.bootstrap_servers, "pid": pid}
+        if self.postgres is not None and (pid := self.postgres.running_pid):
+            serving["postgres"] = {"url": self.postgres.url, "pid": pid}
+        if self.registry is not None and (pid := self.registry.running_pid):
+            serving["registry"] = {"url": self.registry.url, "pid": pid}
+        return serving
 
 
 def start_servers(
-    data_dir: Path, want: Collection[str] = ("kafka", "postgres"), late: Collection[str] = ()
+    data_dir: Path, want: Collection[str] = ("kafka", "postgres"), *, late_registry: bool = False
 ) -> EmbeddedServers:
     """The servers of `data_dir`, for a `with`; nothing is started before it is entered.
 
-    `late` names those that `EmbeddedServers.keep` starts: their addresses are known before they serve. Entering raises
-    InflectError when the cache cannot be filled and UnreachableError when a server does not come up; nothing is left
-    running then.
+    A late registry has an address at once and waits for `EmbeddedServers.start_registry`. Entering raises InflectError
+    when the cache cannot be filled and UnreachableError when a server does not come up; nothing is left running then.
     """
-    return EmbeddedServers(data_dir, want, late)
+    return EmbeddedServers(data_dir, want, late_registry=late_registry)

@@ -31,12 +31,16 @@ Target = Callable[Concatenate[Connection, ...], None]
 def start_forkserver(preload: tuple[str, ...] = PRELOAD) -> Any:
     """Start the process that children are forked from and return its context.
 
-    To be called before the first thread or client of this process exists. The forkserver ends by itself
-    when this process and all children are gone.
+    To be called before the first client of this process exists. The forkserver ends by itself when this process and
+    all children are gone. A terminal that closes tells all of them; the supervisor alone acts on it.
     """
     context = multiprocess.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
-    forkserver.ensure_running()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGHUP, before)
     return context
 
 

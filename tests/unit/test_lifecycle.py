@@ -42,14 +42,27 @@ def test_a_second_signal_can_be_told_from_the_first() -> None:
 
 
 def test_leaving_gives_the_handlers_back_and_leaks_nothing() -> None:
-    handlers = [signal.getsignal(number) for number in lifecycle.STOP_SIGNALS]
+    handlers = [signal.getsignal(number) for number in lifecycle.stop_signals()]
     descriptors = open_files()
     with StopSignals():
-        assert [signal.getsignal(number) for number in lifecycle.STOP_SIGNALS] != handlers
-    assert [signal.getsignal(number) for number in lifecycle.STOP_SIGNALS] == handlers
+        assert [signal.getsignal(number) for number in lifecycle.stop_signals()] != handlers
+    assert [signal.getsignal(number) for number in lifecycle.stop_signals()] == handlers
     assert open_files() == descriptors
     old = signal.set_wakeup_fd(-1)
     assert old == -1
+
+
+def test_a_terminal_that_closes_asks_for_an_end_unless_nohup_says_otherwise() -> None:
+    with StopSignals() as signals:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert signals.count == 1
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopSignals() as signals:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not signals.stop_requested
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_thousand_signals_do_not_block_the_process() -> None:

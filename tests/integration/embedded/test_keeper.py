@@ -67,7 +67,7 @@ def keep(announced: list[str]) -> Iterator[Keep]:
     keepers: list[Keeper] = []
 
     def begin(server: Sleeper) -> Keeper:
-        keepers.append(Keeper([server], lambda: announced.append(server.address)))
+        keepers.append(Keeper(server, lambda: announced.append(server.address)))
         return keepers[-1]
 
     yield begin
@@ -114,19 +114,12 @@ def test_a_server_that_keeps_dying_is_tried_again_and_told_once(server: Sleeper,
     assert "no room on the disk" in lines[0]["why"]
 
 
-def test_the_rest_grows_and_is_bounded(server: Sleeper, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rest_grows_and_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LONGEST_REST_S", 5.0)
-    keeper = Keeper([], lambda: None)
-    charge = module._Charge(server, None)
-    rests = []
+    rests = [0.0]
     for _ in range(6):
-        keeper._rest(charge)
-        rests.append(charge.rest_s)
-    assert rests == [1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
-    charge.started_at = -1000.0
-    keeper._rest(charge)
-    assert charge.rest_s == module.FIRST_REST_S
-    keeper.end()
+        rests.append(module.longer(rests[-1]))
+    assert rests == [0.0, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
 
 
 def test_after_the_end_nothing_is_started(server: Sleeper, keep: Keep) -> None:

@@ -64,12 +64,13 @@ def test_a_late_server_is_announced_when_it_has_come_and_a_dead_one_again(tmp_pa
         said: dict[str, dict[str, str | int]] = json.loads(announcement.read_text())
         return said
 
-    with start_servers(tmp_path, want=("postgres", "registry"), late=("registry",)) as servers:
+    with start_servers(tmp_path, want=("postgres", "registry"), late_registry=True) as servers:
         assert servers.registry is not None
         assert servers.postgres is not None
         address, first = servers.registry.url, servers.postgres.pid
         assert list(announced()) == ["postgres"]
         servers.keep()
+        servers.start_registry()
         psutil.Process(first).send_signal(signal.SIGKILL)
         eventually(lambda: announced().get("postgres", {}).get("pid") not in {first, None}, within_s=30)
         psycopg.connect(servers.postgres.url).close()
