@@ -1,8 +1,8 @@
 """What is remembered of processor files that cannot run, so that the next sync does not try the same text again.
 
 Trying a file means loading it, and one that loops when it is loaded takes seconds each time. A file is forgotten as
-soon as its text changes, or that of a file it requires, and after a while in any case: on a machine that stood still for
-a moment a sound file may look like one that loops.
+soon as its text changes, or that of a file it requires, and after a while in any case: on a machine that stood still
+for a moment a sound file may look like one that loops.
 """
 
 import hashlib
