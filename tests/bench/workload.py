@@ -1,11 +1,15 @@
-"""The first workload: four steps on JSON events of about 160 bytes."""
+"""The workloads: the same four steps on the same events, which are about 160 bytes of JSON, in three formats."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
+from inflect.engine.codec import Codec
 from inflect.kafka.producer import plain_producer
+from inflect.model.schema import Schema, SchemaKind
 
 PARTITIONS = 4
+CHUNK = 50_000
 
 PROCESSORS = {
     "transformations/lowercase-email.js": (
@@ -21,18 +25,95 @@ PROCESSORS = {
 }
 
 
-def pipeline(name: str, source: str, target: str) -> dict[str, Any]:
+AVRO = json.dumps(
+    {
+        "type": "record",
+        "name": "Customer",
+        "fields": [
+            {"name": "id", "type": "long"},
+            {"name": "email", "type": "string"},
+            {"name": "paid", "type": "boolean"},
+            {"name": "items", "type": {"type": "array", "items": "int"}},
+            {"name": "name", "type": "string"},
+            {"name": "city", "type": "string"},
+            {"name": "note", "type": "string"},
+            {"name": "total", "type": ["null", "int"], "default": None},
+            {"name": "seen", "type": ["null", "boolean"], "default": None},
+        ],
+    }
+)
+PROTOBUF = """syntax = "proto3";
+message Customer {
+  int64 id = 1;
+  string email = 2;
+  bool paid = 3;
+  repeated int32 items = 4;
+  string name = 5;
+  string city = 6;
+  string note = 7;
+  optional int32 total = 8;
+  optional bool seen = 9;
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A format, and the file that holds its schema with its text; JSON has none."""
+
+    format: str
+    file: str | None = None
+    schema: str = ""
+
+    @property
+    def name(self) -> str:
+        """As reports call it."""
+        return f"{self.format}-4-steps"
+
+    @property
+    def source(self) -> str:
+        """The topic that holds its events."""
+        return f"bench-{self.format}"
+
+    def end(self, topic: str) -> dict[str, Any]:
+        """One end of its pipeline."""
+        if self.file is None:
+            return {"topic": topic}
+        return {"topic": topic, "format": self.format, "schema": {"file": self.file}}
+
+    def values(self, first: int, end: int) -> list[bytes]:
+        """Events `first` to `end` in its format."""
+        texts = [event(n) for n in range(first, end)]
+        if self.file is None:
+            return texts
+        kind: SchemaKind = "avro" if self.format == "avro" else "protobuf"
+        with Codec(Schema(kind, self.schema)) as codec:
+            encoded = codec.encode([text.decode() for text in texts])
+        refused = [value for value in encoded if not isinstance(value, bytes)]
+        if refused:
+            raise RuntimeError(f"an event is not of its schema: {refused[0]}")
+        return [value for value in encoded if isinstance(value, bytes)]
+
+
+WORKLOADS = (
+    Workload("json"),
+    Workload("avro", "customer.avsc", AVRO),
+    Workload("protobuf", "customer.proto", PROTOBUF),
+)
+
+
+def pipeline(workload: Workload, name: str, target: str) -> dict[str, Any]:
     """The pipeline under measurement, with every default."""
     return {
         "name": name,
-        "source": {"topic": source},
+        "source": workload.end(workload.source),
         "steps": [
             {"transformation": "lowercase-email"},
             {"filter": "only-paid"},
             {"transformation": "total"},
             {"transformation": "mark"},
         ],
-        "target": {"topic": target},
+        "target": workload.end(target),
         "dead_letter": f"{target}-dlq",
     }
 
@@ -51,12 +132,12 @@ def event(n: int) -> bytes:
     return json.dumps(document).encode()
 
 
-def fill(bootstrap_servers: str, topic: str, events: int) -> None:
+def fill(bootstrap_servers: str, workload: Workload, events: int) -> None:
     """Write the events, lz4, keyed."""
     producer = plain_producer({"bootstrap.servers": bootstrap_servers, "queue.buffering.max.messages": "1000000"})
-    for n in range(events):
-        producer.produce(topic, event(n), b"key-%d" % (n % 1000))
-        if n % 10_000 == 0:
-            producer.poll(0)
+    for first in range(0, events, CHUNK):
+        for n, value in enumerate(workload.values(first, min(first + CHUNK, events)), first):
+            producer.produce(workload.source, value, b"key-%d" % (n % 1000))
+        producer.poll(0)
     if producer.flush(120):
         raise RuntimeError("the broker did not take all events")
