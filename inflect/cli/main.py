@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from inflect.cli import changes, inspect, operate, server, trial, upkeep
+from inflect.cli import changes, dead_letters, inspect, operate, server, trial, upkeep
 from inflect.errors import InflectError
 
 INTERRUPTED = 130
@@ -69,7 +69,7 @@ def cli(ctx: click.Context, /, **flags: Any) -> None:
     ctx.obj = flags
 
 
-for module in (server, changes, inspect, operate, trial, upkeep):
+for module in (server, changes, inspect, operate, trial, dead_letters, upkeep):
     for verb in module.VERBS:
         cli.add_command(verb)
 

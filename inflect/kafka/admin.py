@@ -184,6 +184,15 @@ class Admin:
         """Last stable end of every partition: the offset after the last one a read_committed reader can pass."""
         return self._offsets(topic, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # the client's hints are partial
 
+    def written_ends(self, topic: str) -> dict[int, int]:
+        """End of every partition, transactions that are still open included."""
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the client's hints are partial
+        return self._offsets(topic, latest, IsolationLevel.READ_UNCOMMITTED)
+
+    def offsets_at(self, topic: str, moment_ms: int) -> dict[int, int]:
+        """First offset of every partition whose record is not older than the moment, -1 where there is none."""
+        return self._offsets(topic, OffsetSpec.for_timestamp(moment_ms))
+
     def starts(self, topic: str) -> dict[int, int]:
         """First offset still kept of every partition."""
         return self._offsets(topic, OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # the client's hints are partial
@@ -200,8 +209,7 @@ class Admin:
         offsets = ends
         if start != "latest":
             moment_ms = int(datetime.fromisoformat(start).timestamp() * 1000)
-            found = self._offsets(topic, OffsetSpec.for_timestamp(moment_ms))
-            offsets = {p: o if o >= 0 else ends[p] for p, o in found.items()}
+            offsets = {p: o if o >= 0 else ends[p] for p, o in self.offsets_at(topic, moment_ms).items()}
         wanted = [TopicPartition(topic, p, o) for p, o in offsets.items()]
         with self._group(group) as consumer:
             patiently(partial(consumer.commit, offsets=wanted, asynchronous=False), self._timeout_s)
@@ -250,16 +258,16 @@ class Admin:
         finally:
             consumer.close()
 
-    def _offsets(self, topic: str, spec: OffsetSpec) -> dict[int, int]:
+    def _offsets(
+        self, topic: str, spec: OffsetSpec, isolation: IsolationLevel = IsolationLevel.READ_COMMITTED
+    ) -> dict[int, int]:
         info = self.describe([topic]).get(topic)
         if info is None:
             raise NotFoundError(f"topic {topic!r} does not exist")
         request = {TopicPartition(topic, p): spec for p in range(info.partitions)}
 
         def ask() -> dict[int, int]:
-            futures = self._client.list_offsets(
-                request, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=self._timeout_s
-            )
+            futures = self._client.list_offsets(request, isolation_level=isolation, request_timeout=self._timeout_s)
             return {tp.partition: future.result().offset for tp, future in futures.items()}
 
         return self._patiently(ask, f"offsets of {topic}")

@@ -11,7 +11,7 @@ offsets and committing, where librdkafka calls the error retriable. Sources: lib
 Producer") and rdkafka.h; KAFKA-17754 for why a producer that met trouble is renewed although its commit succeeded.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any, Protocol
@@ -117,6 +117,7 @@ class TransactionSink:
         self._producer: Producer | None = None
         self._ready = False
         self._troubled = False
+        self._call = ""
         self.last_error = ""
 
     def open(self) -> None:
@@ -139,17 +140,12 @@ class TransactionSink:
 
     def commit(self, outputs: Outputs, checkpoint: Checkpoint) -> None:
         """One transaction: all outputs, then the offsets with their counts, then the commit."""
-        if not self._ready or self._producer is None:
-            raise NotReadyError("the producer is not open")
-        producer, offsets = self._producer, offsets_of(checkpoint.source.topic, checkpoint.progress)
-        deadline = monotonic() + TRANSACTION_TIMEOUT_MS / 1000
-        call = "begin_transaction"
-        try:
-            producer.begin_transaction()
-            call = "produce"
+        offsets = offsets_of(checkpoint.source.topic, checkpoint.progress)
+        membership, meanwhile = checkpoint.membership, checkpoint.meanwhile
+
+        def fill(producer: Producer, deadline: float) -> None:
             send(producer, outputs, deadline)
-            call = "send_offsets_to_transaction"
-            membership, meanwhile = checkpoint.membership, checkpoint.meanwhile
+            self._call = "send_offsets_to_transaction"
             self._repeat(
                 lambda: bounded(
                     lambda: producer.send_offsets_to_transaction(offsets, membership, _ATTEMPT_S), _RETURNS_WITHIN_S
@@ -157,12 +153,33 @@ class TransactionSink:
                 deadline,
                 meanwhile,
             )
-            call = "commit_transaction"
+
+        self._transact(fill, meanwhile)
+
+    def write(self, records: Iterable[Record], meanwhile: Callable[[], None] = lambda: None) -> None:
+        """One transaction of records without offsets; raises as `commit` does."""
+
+        def fill(producer: Producer, deadline: float) -> None:
+            for record in records:
+                push(producer, record, deadline)
+
+        self._transact(fill, meanwhile)
+
+    def _transact(self, fill: Callable[[Producer, float], None], meanwhile: Callable[[], None]) -> None:
+        if not self._ready or self._producer is None:
+            raise NotReadyError("the producer is not open")
+        producer, deadline = self._producer, monotonic() + TRANSACTION_TIMEOUT_MS / 1000
+        self._call = "begin_transaction"
+        try:
+            producer.begin_transaction()
+            self._call = "produce"
+            fill(producer, deadline)
+            self._call = "commit_transaction"
             started = monotonic()
             self._repeat(lambda: producer.commit_transaction(_ATTEMPT_S), deadline, meanwhile)
         except KafkaException as error:
             self._ready = False
-            raise TransactionFailedError(call, error.args[0]) from error
+            raise TransactionFailedError(self._call, error.args[0]) from error
         producer.poll(0)
         self._troubled |= monotonic() - started > SLOW_COMMIT_S
         if self._troubled:  # a late EndTxn of this transaction must not be able to end the next one

@@ -1,0 +1,97 @@
+"""The ledger of redriven dead letters: a compacted topic that says of each what became of it.
+
+A mark is written in the transaction that redrives its letter, so a letter with a mark has been redriven exactly once,
+and one without never. Group offsets could not say that of letters picked here and there. Nothing else is kept.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from inflect.errors import InflectError
+from inflect.kafka.admin import Admin, NewTopicSpec
+from inflect.kafka.browse import Browser, Place, Span
+from inflect.model.event import Outcome, Record
+
+TOPIC = "inflect-redriven"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """When a letter was redriven, by which revision, and what became of it."""
+
+    time: str
+    outcome: Outcome
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The marks of one pipeline's letters. `topic_ids` tell a topic from another one of the same name before it."""
+
+    pipeline: str
+    topic_ids: Mapping[str, str]
+    _marks: dict[Place, dict[int, bytes]] = field(default_factory=dict)
+
+    def mark(self, place: Place, offset: int) -> Mark | None:
+        """What became of a letter; None while it is open."""
+        raw = self._marks.get(place, {}).get(offset)
+        return None if raw is None else _mark(orjson.loads(raw))
+
+    def add(self, key: bytes | None, value: bytes | None) -> None:
+        """Take a record of the ledger's topic; those of other pipelines and topics are passed."""
+        name, _, letter = (key or b"").decode("utf-8", "replace").partition("|")
+        topic, partition, offset = [*letter.rsplit(":", 2), "", ""][:3]
+        if name != self.pipeline or topic not in self.topic_ids or not (partition + offset).isdecimal():
+            return
+        marks = self._marks.setdefault((topic, int(partition)), {})
+        if value and orjson.loads(value).get("topic_id") == self.topic_ids[topic]:
+            marks[int(offset)] = value
+        else:
+            marks.pop(int(offset), None)
+
+    def record(self, place: Place, offset: int, mark: Mark) -> Record:
+        """The record that marks a letter."""
+        topic, partition = place
+        key = f"{self.pipeline}|{topic}:{partition}:{offset}"
+        value = {"time": mark.time, "outcome": mark.outcome, "revision": mark.revision}
+        told = orjson.dumps(value | {"topic_id": self.topic_ids[topic]})
+        return Record(TOPIC, told, key.encode(), None, int(datetime.fromisoformat(mark.time).timestamp() * 1000))
+
+
+def make_ledger(admin: Admin) -> None:
+    """Create the topic when it is missing; InflectError where one of that name forgets what it was told."""
+    if TOPIC not in admin.describe([TOPIC]):
+        admin.create_topics([NewTopicSpec(TOPIC, 1, config={"cleanup.policy": "compact"})])
+    policy = admin.topic_configs([TOPIC])[TOPIC]["cleanup.policy"]
+    if policy != "compact":
+        raise InflectError(
+            f"topic {TOPIC} has cleanup.policy={policy}, so marks of redriven letters would be lost and letters "
+            "delivered twice. Set cleanup.policy=compact."
+        )
+
+
+def read_ledger(admin: Admin, browser: Browser, pipeline: str, topic_ids: Mapping[str, str]) -> Ledger:
+    """Every mark that is committed, or is about to be: transactions that are still open are waited for.
+
+    Not only up to the last stable offset: another pipeline's open transaction would hide marks that stand behind it.
+    """
+    ledger = Ledger(pipeline, topic_ids)
+    if TOPIC in admin.describe([TOPIC]):
+        for batch in browser.read(_everything(admin)):
+            for key, value in zip(batch.keys, batch.values, strict=True):
+                ledger.add(key, value)
+    return ledger
+
+
+def _everything(admin: Admin) -> Iterator[Span]:
+    starts = admin.starts(TOPIC)
+    for partition, end in admin.written_ends(TOPIC).items():
+        yield Span(TOPIC, partition, starts[partition], end)
+
+
+def _mark(told: Mapping[str, Any]) -> Mark:
+    return Mark(str(told.get("time", "")), told.get("outcome", "delivered"), int(told.get("revision", 0)))
