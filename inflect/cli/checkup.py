@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from inflect.cli.session import database, kafka_admin
+from inflect.cli.session import database, kafka_admin, registry
 from inflect.control.sync import compile_directory
 from inflect.engine.compile import compile_files
-from inflect.errors import InflectError, UnreachableError
+from inflect.errors import DeniedError, InflectError, UnreachableError
 from inflect.kafka.producer import NotReadyError, TransactionSink
 from inflect.model.document import parse_pipeline
 from inflect.settings import Settings
@@ -50,6 +50,7 @@ def examine(read_settings: Callable[[], Settings]) -> Iterator[Finding]:
         yield from _postgres(settings, open_servers)
     with ExitStack() as open_servers:
         yield from _kafka(settings, open_servers)
+    yield _look("schema registry", lambda: _registry(settings))
     yield _look("processors", lambda: _processors(settings))
     yield _look("V8", _engine)
 
@@ -57,8 +58,8 @@ def examine(read_settings: Callable[[], Settings]) -> Iterator[Finding]:
 def _look(check: str, fact: Callable[[], str]) -> Finding:
     try:
         return Finding(check, ok=True, message=fact())
-    except UnreachableError as error:
-        return Finding(check, ok=False, message=_one_line(error), exit_code=3)
+    except (UnreachableError, DeniedError) as error:
+        return Finding(check, ok=False, message=_one_line(error), exit_code=error.exit_code)
     except (InflectError, OSError) as error:
         return Finding(check, ok=False, message=_one_line(error), exit_code=1)
 
@@ -137,6 +138,14 @@ def _transactions(settings: Settings) -> str:
                 return "a transactional id is given"
     finally:
         sink.close()
+
+
+def _registry(settings: Settings) -> str:
+    with registry(settings) as opened:
+        if opened is None:
+            return "none is set; schemas come from files"
+        subjects = opened.subjects()
+    return f"reached at {settings.registry_url}, {len(subjects)} subject{'s' * (len(subjects) != 1)}"
 
 
 def _processors(settings: Settings) -> str:

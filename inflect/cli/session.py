@@ -49,6 +49,8 @@ def _with_running(settings: "Settings") -> "Settings":
         if "bootstrap.servers" not in settings.kafka and "kafka" in servers:
             kafka = {"bootstrap.servers": servers["kafka"]["bootstrap_servers"]} | settings.kafka
             settings = replace(settings, kafka=kafka)
+        if not settings.registry_url and "registry" in servers:
+            settings = replace(settings, registry_url=servers["registry"]["url"])
     return settings
 
 

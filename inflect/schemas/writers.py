@@ -29,6 +29,7 @@ CHECK_S: Final = 60.0
 _CHECK_DEADLINE_S = 1.0
 _AWAY_S = 1.0
 _MOST_UNKNOWN = 10_000
+_POSSIBLE_IDS = range(1, 2**31)  # registries count with a signed int; some do not say 404 to another number
 _WITNESSES = 3
 
 _log = logs.get("schemas")
@@ -87,7 +88,9 @@ class WriterSchemas:
         """
         known = self._known.get(schema_id)
         if known is None:
-            return self._find(self._registry, schema_id) if self._registry is not None and schema_id > 0 else None
+            if self._registry is None or schema_id not in _POSSIBLE_IDS:
+                return None
+            return self._find(self._registry, schema_id)
         if self._registry is not None and monotonic() >= max(known.check_at, self._no_check_before):
             self._check(self._registry, schema_id, known)
         return known.schema

@@ -175,7 +175,7 @@ def test_doctor_finds_everything_well(project: Project) -> None:
     assert [one["check"] for one in findings if not one["ok"]] == []
     assert {one["check"] for one in findings} == {
         *("settings", "Postgres", "Postgres LISTEN", "pipelines", "Kafka", "Kafka topics", "Kafka transactions"),
-        *("processors", "V8"),
+        *("schema registry", "processors", "V8"),
     }
     assert done.returncode == 0
 

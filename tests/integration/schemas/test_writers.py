@@ -143,7 +143,7 @@ def test_c08_an_unknown_id_is_asked_for_once_in_half_a_minute(
     assert fake.paths() == ["/schemas/ids/404"] * 3
 
 
-@pytest.mark.parametrize("schema_id", [0, -1, -(2**31)])
+@pytest.mark.parametrize("schema_id", [0, -1, -(2**31), 2**31, 2**32 - 1])
 def test_c08_numbers_that_are_no_ids_are_not_asked_for(
     fake: FakeRegistry, writers: WriterSchemas, schema_id: int
 ) -> None:
