@@ -9,11 +9,10 @@ on recursive schemas; hypothesis-jsonschema refuses those, and knows drafts up t
 recognise. fastavro's `generate_many` cannot be seeded and gives Python's types. What parses .proto files is a library.
 """
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
-
-import msgspec
 
 from inflect.errors import Fault, RefusedError
 from inflect.model.schema import PinnedSchema
@@ -39,11 +38,11 @@ def generate(pinned: PinnedSchema, count: int, seed: int = 0) -> list[Any]:
     """
     draw = _MAKERS[pinned.schema.kind](pinned)
     events: list[Any] = []
-    seen: set[bytes] = set()
+    seen: set[str] = set()
     for index in range(count):
         for attempt in range(_MOST_ALIKE):
             event = _drawn(pinned, draw, Walk(seed, index, attempt))
-            mark = msgspec.json.encode(event, order="sorted")
+            mark = json.dumps(event, sort_keys=True)
             if mark not in seen:
                 break
         seen.add(mark)
@@ -75,7 +74,7 @@ def _json(pinned: PinnedSchema) -> Draw:
             except ImpossibleError as error:
                 wrong = error
             else:
-                fault = validator.check(msgspec.json.encode(event))
+                fault = validator.check(json.dumps(event))
                 if fault is None:
                     return event
                 wrong = ImpossibleError(fault.path, fault.message)

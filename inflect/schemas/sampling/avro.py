@@ -4,12 +4,11 @@ A record is an object; a union is the plain value where its branches are distinc
 names the branch; bytes and fixed are base64, decimals text, dates and times the integers they are written as.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
-
-import msgspec
 
 from inflect.errors import Fault, RefusedError
 from inflect.model.schema import Schema
@@ -52,8 +51,8 @@ def read_avro(schema: Schema) -> AvroSchema:
     types: dict[str, AvroType] = {}
     texts = [*schema.references.values(), schema.text]
     try:
-        read = [msgspec.json.decode(text) for text in texts]
-    except msgspec.DecodeError as error:
+        read = [json.loads(text) for text in texts]
+    except (ValueError, RecursionError) as error:
         raise RefusedError("schema", [Fault("", f"is not JSON: {error}")]) from error
     for text in read:
         _collect(AvroType(text), types)

@@ -4,10 +4,9 @@ What cannot be aimed at (`not` of something large, exactly one of many, an `if` 
 dice: `schemas.samples` checks the event and has the place that is wrong thrown again.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-import msgspec
 
 from inflect.schemas.sampling import patterns, scalars, words
 from inflect.schemas.sampling.branches import JsonSchema, Spot, gather
@@ -34,6 +33,7 @@ _CLUES = {
 }  # fmt: skip
 _SILENT = {"$schema", "$id", "id", "$comment", "$defs", "definitions", "title", "description"}
 _TRIES = 20
+_STUBBORN = 12
 _NULLS = 0.1
 _HALF = 0.5
 _EXAMPLES = 0.9
@@ -84,11 +84,11 @@ def _scalar(spot: Spot, kind: str) -> Any:
     raise ImpossibleError(place.path, f"every {kind} that was tried is one that `not` forbids")
 
 
-def _mark(value: Any) -> bytes:
+def _mark(value: Any) -> str:
     """What makes two JSON values the same: 1 is 1.0, but neither is true."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return msgspec.json.encode(value, order="sorted")
+    return json.dumps(value, sort_keys=True)
 
 
 def _names_of(kinds: Any) -> set[str]:
@@ -115,7 +115,9 @@ def _kind(spot: Spot, kinds: list[str]) -> str:
     schemas, rng = spot.schemas, spot.rng
     if not any("type" in schema for schema in schemas):
         clues = [kind for kind, keys in _CLUES.items() if any(key in s for s in schemas for key in keys)]
-        return next((kind for kind in (*clues, "string", *kinds) if kind in kinds), kinds[0])
+        if spot.tries > (_STUBBORN if clues else 0):  # keywords speak of one type and hold for it alone
+            return rng.choice(kinds)
+        return next(kind for kind in (*clues, "string", *kinds) if kind in kinds)
     if "number" in kinds:
         kinds = [kind for kind in kinds if kind != "integer"]
     simple = [kind for kind in kinds if kind not in ("object", "array")]
@@ -331,7 +333,8 @@ def _array(spot: Spot) -> list[Any]:
     contained = [part for part in spot.held if part.schema.get("contains", False) is not False]
     least, most = _lengths(spot)
     fixed = max((len(_fixed(schema)) for schema in spot.schemas), default=0)
-    some = max(fixed, 2) if spot.walk.first else fixed or spot.rng.randint(0 if spot.tries else 1, 3)
+    some = max(fixed, 2) if spot.walk.first else fixed or spot.rng.randint(1, 3)
+    some = spot.rng.randint(0, max(fixed, 3)) if spot.tries else some
     unique = any(schema.get("uniqueItems") for schema in spot.schemas)
     items: list[Any] = []
     for index in range(max(least, min(most, 0 if spot.tight else some))):

@@ -19,6 +19,7 @@ _BOUNDS = {
     "exclusiveMinimum": "maximum",
     "exclusiveMaximum": "minimum",
 }
+_OFTEN = 3
 _LENGTHS = {
     "minLength": ("maxLength", -1),
     "maxLength": ("minLength", 1),
@@ -40,9 +41,7 @@ def opposite(documents: Documents, part: Part, rng: Random) -> Any:
     if not isinstance(schema, dict):
         return not schema
     ways = [*_members(schema, rng), *_values(schema), *_choices(documents, part, rng)]
-    if not ways:
-        return {} if schema else False
-    return rng.choice(ways)
+    return rng.choice(_OFTEN * ways + [{}]) if schema else False
 
 
 def _members(schema: Mapping[str, Any], rng: Random) -> Iterator[Any]:

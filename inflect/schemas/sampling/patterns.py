@@ -7,6 +7,7 @@ seeded. Look-arounds and word boundaries are not aimed at: the result is searche
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from random import Random
 from re import _parser as reader  # type: ignore[attr-defined]  # what `re` itself reads with; not typed
 from string import ascii_letters, ascii_lowercase, digits, punctuation
@@ -64,6 +65,7 @@ def _with_properties(pattern: str) -> str:
     return "".join(out)
 
 
+@lru_cache(maxsize=1000)
 def compiled(pattern: str) -> re.Pattern[str] | None:
     """Compile an ECMA-262 expression; None for one that Python cannot read."""
     try:
@@ -77,7 +79,7 @@ def examples(pattern: str, rng: Random, shortest: int = 0, longest: int | None =
     search = compiled(pattern)
     if search is None:
         return
-    tree = reader.parse(translate(pattern), re.ASCII)
+    tree = reader.parse(search.pattern, re.ASCII)
     free = _free_ends(tree)
     for attempt in range(_TRIES):
         # What is needed to reach the length is left to the open repeats, a little more each time.

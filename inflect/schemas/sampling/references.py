@@ -4,12 +4,11 @@ Built once for a schema with everything it refers to. Nothing is fetched; a refe
 the validator, which knows the meta-schemas and says what is missing.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
-
-import msgspec
 
 REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 # What stands under these is data, not schemas.
@@ -40,10 +39,12 @@ class Documents:
 
 def read_documents(text: str, references: Mapping[str, str]) -> Documents:
     """Index a schema and the texts it refers to by their names."""
-    root = msgspec.json.decode(text)
+    root = json.loads(text)
+    dialect = root.get("$schema", "") if isinstance(root, dict) else ""
+    old = any(draft in str(dialect) for draft in _OLD)
     start = root.get("$id", root.get("id", "")) if isinstance(root, dict) else ""
     documents = {start if isinstance(start, str) else "": root}
-    documents |= {urljoin(str(start), name): msgspec.json.decode(other) for name, other in references.items()}
+    documents |= {urljoin(str(start), name): json.loads(other) for name, other in references.items()}
     resources: dict[str, Any] = {}
     anchors: dict[tuple[str, str], Any] = {}
     dynamic: set[tuple[str, str]] = set()
@@ -51,29 +52,28 @@ def read_documents(text: str, references: Mapping[str, str]) -> Documents:
     for uri, document in documents.items():
         home = urldefrag(uri).url
         resources.setdefault(home, document)
-        for schema, base in _schemas(document, home):
+        for schema, base in _schemas(document, home, old=old):
             bases[id(schema)] = base
-            if base != home and _own_id(schema) is not None:
+            if base != home and (own := _own_id(schema, old=old)) is not None and not own.startswith("#"):
                 resources.setdefault(base, schema)
             for keyword in ("$anchor", "$dynamicAnchor"):
                 if isinstance(name := schema.get(keyword), str):
                     anchors[base, name] = schema
             if isinstance(name := schema.get("$dynamicAnchor"), str):
                 dynamic.add((base, name))
-            if isinstance(name := _own_id(schema), str) and name.startswith("#"):
+            if (name := _own_id(schema, old=old)) is not None and name.startswith("#"):
                 anchors[base, name[1:]] = schema  # what an anchor was before there were anchors
-    dialect = root.get("$schema", "") if isinstance(root, dict) else ""
     base = urldefrag(str(start)).url
-    return Documents(
-        Part(root, base, (base,)), any(d in str(dialect) for d in _OLD), resources, anchors, frozenset(dynamic), bases
-    )
+    return Documents(Part(root, base, (base,)), old, resources, anchors, frozenset(dynamic), bases)
 
 
-def _own_id(schema: Mapping[str, Any]) -> Any:
-    return schema.get("$id", schema.get("id") if isinstance(schema.get("id"), str) else None)
+def _own_id(schema: Mapping[str, Any], *, old: bool) -> str | None:
+    """What a schema calls itself; in old drafts nothing beside a reference."""
+    own = schema.get("$id", schema.get("id"))
+    return own if isinstance(own, str) and not (old and "$ref" in schema) else None
 
 
-def _schemas(value: Any, base: str) -> Iterator[tuple[Mapping[str, Any], str]]:
+def _schemas(value: Any, base: str, *, old: bool) -> Iterator[tuple[Mapping[str, Any], str]]:
     """Every object that may be a schema, with its base URI; without recursion, since depth is the author's choice."""
     waiting: list[tuple[Any, str]] = [(value, base)]
     while waiting:
@@ -81,8 +81,8 @@ def _schemas(value: Any, base: str) -> Iterator[tuple[Mapping[str, Any], str]]:
         if isinstance(value, list):
             waiting += [(one, base) for one in value]
         elif isinstance(value, dict):
-            own = _own_id(value)
-            if isinstance(own, str) and not own.startswith("#"):
+            own = _own_id(value, old=old)
+            if own is not None and not own.startswith("#"):
                 base = urldefrag(urljoin(base, own)).url
             yield value, base
             waiting += [(one, base) for key, one in value.items() if key not in _DATA]

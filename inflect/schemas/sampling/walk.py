@@ -7,14 +7,15 @@ can be drawn anew, after a check found it wrong, while everything beside it stay
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from random import Random
 from typing import Any
 
 from inflect.schemas.sampling.words import Cast, cast, others
 
 _MOST_VALUES = 5_000
-_ENOUGH_VALUES = 120
-_DEEP_ENOUGH = 10
+_ENOUGH_VALUES = 60
+_DEEP_ENOUGH = 8
 _DEEPEST = 80
 _ROUNDS = 2
 _STUBBORN = 4
@@ -113,7 +114,8 @@ def presence(walk: Walk, place: Place, *, tight: bool) -> float:
 
 def is_present(place: Place, name: str, chance: float) -> bool:
     """Throw for one optional member; the same answer however often it is asked."""
-    return Random(f"{place.key}?{name}").random() < chance  # noqa: S311  repeatable on purpose
+    digest = blake2b(f"{place.key}?{name}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest) < chance * 2**32
 
 
 def named_trail(place: Place, *marks: Any) -> Place:

@@ -223,7 +223,7 @@ _NAMES: tuple[tuple[str, Draw], ...] = (
     (r"phone|mobile|^tel$|fax", _phone),
     (r"url$|uri$|website|link$|href|homepage|avatar|image$|picture", _url),
     (r"user_agent", lambda _, __: "Mozilla/5.0 (X11; Linux x86_64) Firefox/128.0"),
-    (r"mime|content_type|media_type", lambda _, __: "application/json"),
+    (r"mime|content_?type|media_?type", lambda _, __: "application/json"),
     (r"birth|^dob$", _birthday),
     (r"_at$|timestamp|date_?time|^(created|updated|modified|deleted|occurred|sent|received)$|_time$|^time$", _instant),
     (r"date$|_on$|^day$", _date),

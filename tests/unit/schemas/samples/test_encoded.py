@@ -71,9 +71,7 @@ def test_protobuf_types_come_from_imports_and_the_message_can_be_named() -> None
             'syntax = "proto3"; package shop; import "money.proto";'
             " message First { string a = 1; } message Order { money.Amount total = 1; Line line = 2;"
             " message Line { Kind kind = 1; } enum Kind { NONE = 0; ONE = 1; } }",
-            {
-                "money.proto": "package money; message Amount { required int32 n = 1; required string currency = 2; }"
-            },
+            {"money.proto": "package money; message Amount { required int32 n = 1; required string currency = 2; }"},
         ),
         file="here",
         message="shop.Order",

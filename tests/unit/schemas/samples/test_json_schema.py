@@ -10,6 +10,11 @@ import pytest
 from inflect.errors import RefusedError
 from inflect.schemas.samples import generate
 from tests.unit.schemas.samples.shapes import names, of_text, shape
+from tests.unit.schemas.test_json_schema_suite import DIALECTS, cases, remotes
+
+# Its opposite asks for a member beside every one that is named, in a schema that names none by itself.
+NOT_FOUND = "collect annotations inside a 'not', even if collection is disabled"
+RANGE = {"type": "integer", "minimum": 5, "maximum": 3}
 
 
 def drawn(schema: Any, count: int = 40, seed: int = 1) -> list[Any]:
@@ -91,7 +96,7 @@ def test_an_example_that_is_wrong_is_not_insisted_on() -> None:
     ("schema", "why"),
     [
         (False, "allows no value"),
-        ({"type": "object", "required": ["a"], "properties": {"a": {"minimum": 5, "maximum": 3}}}, "between 5 and 3"),
+        ({"type": "object", "required": ["a"], "properties": {"a": RANGE}}, "between 5 and 3"),
         ({"type": "array", "minItems": 3, "uniqueItems": True, "items": {"enum": [1, 2]}}, "uniqueItems"),
         ({"allOf": [{"type": "string"}, {"type": "object"}]}, "exclude each other"),
         ({"type": "object", "required": ["a"], "additionalProperties": False}, "allows no value"),
@@ -145,3 +150,24 @@ def test_events_stay_small_although_everything_refers_to_everything() -> None:
 def test_what_is_no_schema_is_refused(text: str) -> None:
     with pytest.raises(RefusedError):
         generate(of_text(text), 1)
+
+
+@pytest.mark.parametrize("draft", DIALECTS)
+def test_every_schema_of_the_official_suite_that_can_be_satisfied_gets_events(draft: str) -> None:
+    missed = []
+    for case in cases(draft):
+        pinned = of_text(json.dumps(case["schema"]), references=remotes())
+        try:
+            generate(pinned, 2, seed=1)
+        except RefusedError as error:
+            if any(test["valid"] for test in case["tests"]) and case["description"] != NOT_FOUND:
+                missed.append(f"{case['description']}: {error}")
+    assert missed == []
+
+
+def test_numbers_of_any_size_are_made() -> None:
+    high = 10**40
+    events = drawn({"type": "object", "required": ["n"], "properties": {"n": {"type": "integer", "minimum": high}}})
+    assert all(event["n"] >= high for event in events)
+    low = drawn({"type": "object", "required": ["n"], "properties": {"n": {"type": "number", "maximum": -1e300}}})
+    assert all(event["n"] <= -1e300 for event in low)
