@@ -5,10 +5,10 @@ dice: `schemas.samples` checks the event and has the place that is wrong thrown 
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from inflect.schemas.sampling import patterns, scalars, words
+from inflect.schemas.sampling import members, patterns, scalars, words
 from inflect.schemas.sampling.branches import JsonSchema, Spot, gather
 from inflect.schemas.sampling.references import Part, inside
 from inflect.schemas.sampling.walk import (
@@ -16,9 +16,7 @@ from inflect.schemas.sampling.walk import (
     Place,
     Walk,
     below,
-    is_present,
     named_trail,
-    presence,
     recast,
     top,
 )
@@ -182,8 +180,8 @@ def _example(spot: Spot) -> Any:
 def _object(spot: Spot) -> dict[str, Any]:
     used: set[int] = set()
     while True:  # a name may bring schemas along that ask for more names
-        names, required = _names(spot)
-        brought = [part for part in _brought(spot, names) if id(part.schema) not in used]
+        names, required = members.names_of(spot)
+        brought = [part for part in members.brought_along(spot, names) if id(part.schema) not in used]
         if not brought:
             break
         used |= {id(part.schema) for part in brought}
@@ -200,98 +198,7 @@ def _object(spot: Spot) -> dict[str, Any]:
 
 
 def _member(spot: Spot, name: str) -> Any:
-    return _draw(spot.schema, spot.walk, below(spot.walk, spot.place, name, name), _of_member(spot, name))
-
-
-def _names(spot: Spot) -> tuple[list[str], set[str]]:
-    """The names of an object's members, in the order the schema gives them, and those among them that must be."""
-    schemas = spot.schemas
-    chance = presence(spot.walk, spot.place, tight=spot.tight)
-    required = {name for s in schemas for name in (s["required"] if isinstance(s.get("required"), list) else ())}
-    declared = list(dict.fromkeys(name for s in schemas for name in s.get("properties", ())))
-    chosen = {name for name in declared if name not in required and is_present(spot.place, name, chance)}
-    chosen = {name for name in chosen if _may_have(spot, name)}
-    _follow_dependencies(schemas, required, chosen)
-    order = [*declared, *sorted(required - set(declared)), *sorted(chosen - set(declared))]
-    names = [name for name in dict.fromkeys(order) if name in required or name in chosen]
-    return _as_many(spot, names, required, declared), required
-
-
-def _as_many(spot: Spot, names: list[str], required: set[str], declared: list[str]) -> list[str]:
-    """Leave names out, or take more in, where their number is bounded."""
-    schemas = spot.schemas
-    most = min((int(s["maxProperties"]) for s in schemas if "maxProperties" in s), default=len(names))
-    least = max((int(s.get("minProperties", 0)) for s in schemas), default=0)
-    spare = [name for name in names if name not in required][: max(0, most - len(required))]
-    names = [name for name in names if name in required or name in spare]
-    more = [name for name in declared if name not in names and _may_have(spot, name)] if len(names) < least else []
-    return names + more[: max(0, least - len(names))]
-
-
-def _follow_dependencies(schemas: scalars.Schemas, required: set[str], chosen: set[str]) -> None:
-    """Add what the names that are there ask for: also required where a required name asks for it."""
-    dependencies = [s.get(keyword, {}) for s in schemas for keyword in ("dependencies", "dependentRequired")]
-    for _ in range(len(schemas) + _TRIES):
-        before = len(required) + len(chosen)
-        for names in (required, chosen):
-            asked = (d[name] for d in dependencies for name in d if name in names and isinstance(d[name], list))
-            names.update([name for more in asked for name in more])
-        if len(required) + len(chosen) == before:
-            return
-
-
-def _brought(spot: Spot, names: Sequence[str]) -> Iterator[Part]:
-    for part in spot.held:
-        for keyword in ("dependencies", "dependentSchemas"):
-            for name, more in part.schema.get(keyword, {}).items():
-                if name in names and not isinstance(more, list):
-                    yield inside(spot.schema.documents, part, more)
-
-
-def _of_member(spot: Spot, name: str) -> list[Part]:
-    """Every schema that holds for a member of this name."""
-    found: list[Part] = []
-    evaluated = False
-    for part in spot.held:
-        own: list[Any] = []
-        properties: Mapping[str, Any] = part.schema.get("properties", {})
-        if name in properties:
-            own.append(properties[name])
-        for pattern, inner in part.schema.get("patternProperties", {}).items():
-            search = patterns.compiled(pattern)
-            if search is not None and search.search(name):
-                own.append(inner)
-        if not own and "additionalProperties" in part.schema:
-            own.append(part.schema["additionalProperties"])
-        evaluated = evaluated or bool(own)
-        found += [inside(spot.schema.documents, part, inner) for inner in own]
-    if not evaluated:
-        found += [
-            inside(spot.schema.documents, part, part.schema["unevaluatedProperties"])
-            for part in spot.held
-            if "unevaluatedProperties" in part.schema
-        ]
-    return found
-
-
-def _may_have(spot: Spot, name: str) -> bool:
-    rules = [part.schema["propertyNames"] for part in spot.held if "propertyNames" in part.schema]
-    return all(_allows(rule, name) for rule in rules) and all(
-        part.schema is not False for part in _of_member(spot, name)
-    )
-
-
-def _allows(rule: Any, name: str) -> bool:
-    """Whether a rule for names allows one, as far as that is plain to see."""
-    if not isinstance(rule, dict):
-        return rule is not False
-    search = patterns.compiled(rule["pattern"]) if "pattern" in rule else None
-    return (
-        name in rule.get("enum", [name])
-        and rule.get("const", name) == name
-        and rule.get("minLength", 0) <= len(name) <= rule.get("maxLength", len(name))
-        and (search is None or search.search(name) is not None)
-    )
+    return _draw(spot.schema, spot.walk, below(spot.walk, spot.place, name, name), members.held_for_member(spot, name))
 
 
 def _add_more(spot: Spot, value: dict[str, Any]) -> None:
@@ -307,7 +214,7 @@ def _add_more(spot: Spot, value: dict[str, Any]) -> None:
         if len(value) >= wanted:
             return
         name = _new_name(spot, attempt)
-        if name not in value and _may_have(spot, name):
+        if name not in value and members.may_have(spot, name):
             value[name] = _member(spot, name)
     if len(value) < least:
         raise ImpossibleError(spot.place.path, f"no {least} members are allowed, which `minProperties` asks for")
@@ -331,14 +238,14 @@ def _new_name(spot: Spot, attempt: int) -> str:
 
 def _array(spot: Spot) -> list[Any]:
     contained = [part for part in spot.held if part.schema.get("contains", False) is not False]
-    least, most = _lengths(spot)
-    fixed = max((len(_fixed(schema)) for schema in spot.schemas), default=0)
+    least, most = members.lengths(spot)
+    fixed = max((len(members.listed(schema)) for schema in spot.schemas), default=0)
     some = max(fixed, 2) if spot.walk.first else fixed or spot.rng.randint(1, 3)
     some = spot.rng.randint(0, max(fixed, 3)) if spot.tries else some
     unique = any(schema.get("uniqueItems") for schema in spot.schemas)
     items: list[Any] = []
     for index in range(max(least, min(most, 0 if spot.tight else some))):
-        inner = _of_item(spot, index)
+        inner = members.held_for_item(spot, index)
         inner += [
             inside(spot.schema.documents, part, part.schema["contains"])
             for part in contained
@@ -351,44 +258,6 @@ def _array(spot: Spot) -> list[Any]:
                 raise
             break
     return items
-
-
-def _fixed(schema: Mapping[str, Any]) -> Sequence[Any]:
-    fixed = schema.get("prefixItems", schema.get("items", ()))
-    return fixed if isinstance(fixed, list) else ()
-
-
-def _lengths(spot: Spot) -> tuple[int, int]:
-    schemas = spot.schemas
-    least = max((int(s.get("minItems", 0)) for s in schemas), default=0)
-    least = max([least, *(int(s.get("minContains", 1)) for s in schemas if "contains" in s)])
-    most = min((int(s["maxItems"]) for s in schemas if "maxItems" in s), default=_LONGEST + least)
-    most = min([most, *(len(_fixed(s)) for s in schemas if _fixed(s) and _rest(s) is False)])
-    if least > most:
-        raise ImpossibleError(spot.place.path, f"a list cannot have at least {least} and at most {most} items")
-    return least, most
-
-
-def _rest(schema: Mapping[str, Any]) -> Any:
-    """The schema of items beyond those that are listed one by one."""
-    if "prefixItems" in schema:
-        return schema.get("items", True)
-    return schema.get("additionalItems", True) if isinstance(schema.get("items"), list) else schema.get("items", True)
-
-
-def _of_item(spot: Spot, index: int) -> list[Part]:
-    documents = spot.schema.documents
-    found: list[Part] = []
-    evaluated = False
-    for part in spot.held:
-        fixed = _fixed(part.schema)
-        inner = fixed[index] if index < len(fixed) else _rest(part.schema)
-        evaluated = evaluated or index < len(fixed) or "items" in part.schema
-        found.append(inside(documents, part, inner))
-    if not evaluated:
-        last = [part for part in spot.held if "unevaluatedItems" in part.schema and "contains" not in part.schema]
-        found += [inside(documents, part, part.schema["unevaluatedItems"]) for part in last]
-    return found
 
 
 def _item(spot: Spot, inner: Sequence[Part], index: int, others: Sequence[Any]) -> Any:
