@@ -125,11 +125,10 @@ def redrive(ctx: click.Context, /, name: str, *, yes: bool, as_json: bool, **opt
             confirm(f"Redrive {_chosen(order)} of {name}?", "`--dry-run` says what would become of them.", yes=yes)
         answer = redriver.run(
             db,
-            settings.kafka,
+            settings,
             name,
             order,
             author=author(),
-            log_format=settings.log_format,
             progress=_counter("looked at" if order.dry_run else "redriven"),
         )
     emit(answer) if as_json else _print_answer(answer, dry_run=order.dry_run)

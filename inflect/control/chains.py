@@ -10,16 +10,18 @@ from inflect.errors import InflectError
 from inflect.model.event import Batch
 from inflect.model.revision import Revision
 from inflect.processing.chain import Chain, Settled
+from inflect.schemas.writers import WriterSchemas
 
 MOST_STUCK = 3
 
 
 class Chains:
-    """Chains of one revision; RefusedError when a processor cannot be loaded."""
+    """Chains of one revision; RefusedError when a processor cannot be loaded. `writers` stays open."""
 
-    def __init__(self, revision: Revision, limits: Mapping[str, int]) -> None:
+    def __init__(self, revision: Revision, limits: Mapping[str, int], writers: WriterSchemas | None) -> None:
         self._revision = revision
         self._limits = limits
+        self._writers = writers
         self._open: dict[int | None, Chain] = {}
         self._stuck = 0
 
@@ -35,7 +37,8 @@ class Chains:
     def settle(self, begin: int | None, batch: Batch) -> Settled:
         """Settle a prefix of the batch, from step `begin` on (None: from the source)."""
         if begin not in self._open:
-            self._open[begin] = Chain(beginning_at(self._revision, begin), max_record_bytes=self._limits)
+            shortened = beginning_at(self._revision, begin)
+            self._open[begin] = Chain(shortened, max_record_bytes=self._limits, writers=self._writers)
         chain = self._open[begin]
         settled = chain.settle(batch, now=datetime.now(UTC))
         if chain.needs_replacement:  # its isolate cannot be ended and keeps a core busy until this process ends

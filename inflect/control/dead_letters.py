@@ -216,4 +216,4 @@ def _positions(cursor: str | None) -> dict[tuple[str, int], int]:
         told = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return {(str(topic), int(partition)): max(0, int(offset)) for topic, partition, offset in told}
     except (ValueError, TypeError, binascii.Error) as error:
-        raise UsageError("before must be what an earlier page named as its next") from error
+        raise UsageError("the page must be the one that an earlier answer named as its next") from error

@@ -30,6 +30,7 @@ from inflect.kafka.producer import NotReadyError, TransactionFailedError, Transa
 from inflect.model.event import Batch, Counts, Failure, Outcome, Record
 from inflect.model.revision import Revision
 from inflect.processing.chain import Settled
+from inflect.schemas.writers import WriterSchemas
 
 MOST_BATCH_BYTES = 8 * 1024 * 1024
 OPEN_WITHIN_S = 60.0
@@ -56,19 +57,21 @@ class Watcher:
     pause: Callable[[float], bool]
 
 
-def redrive(revision: Revision, kafka: Mapping[str, str], order: Order, watcher: Watcher) -> Tally:
-    """Redrive the open letters that are there now.
+def redrive(
+    revision: Revision, kafka: Mapping[str, str], order: Order, watcher: Watcher, writers: WriterSchemas | None = None
+) -> Tally:
+    """Redrive the open letters that are there now. `writers` finds the schemas that events name, as in a worker.
 
     Raises ConflictError when another redrive of the pipeline takes over, CannotRunError where topics are missing,
-    RefusedError where a processor cannot be loaded, UnreachableError while Kafka is away. Letters redriven until then
-    stay so.
+    RefusedError where a processor cannot be loaded, UnreachableError while Kafka, or the registry where it is needed,
+    is away. Letters redriven until then stay so.
     """
     name = revision.pipeline.name
     with ExitStack() as stack:
         admin = stack.enter_context(Admin(kafka))
         limits = _limits(admin, revision)
         reader, aside = (stack.enter_context(Browser(kafka)) for _ in range(2))
-        chains = stack.enter_context(Chains(revision, limits))
+        chains = stack.enter_context(Chains(revision, limits, writers))
         sink: TransactionSink | None = None
         if not order.dry_run:
             make_ledger(admin)

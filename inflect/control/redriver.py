@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 from inflect import errors, lifecycle, logs
@@ -22,6 +23,8 @@ from inflect.control.selection import Order
 from inflect.control.tally import Tally
 from inflect.errors import Fault, InflectError, RefusedError
 from inflect.model.revision import Revision
+from inflect.schemas.writers import WriterSchemas
+from inflect.settings import RegistryAccess, Settings
 from inflect.store import audit
 from inflect.store import pipelines as store
 from inflect.store.database import Database
@@ -40,17 +43,18 @@ class Request:
     revision: Revision
     kafka: Mapping[str, str]
     order: Order
-    log_format: str
+    log_format: str = "auto"
+    registry: RegistryAccess | None = None
+    schemas_dir: Path | None = None
 
 
 def run(  # noqa: PLR0913  what to redrive, who asks, who is told
     db: Database,
-    kafka: Mapping[str, str],
+    settings: Settings,
     name: str,
     order: Order,
     *,
     author: str,
-    log_format: str = "auto",
     progress: Told = lambda _answer: None,
 ) -> dict[str, Any]:
     """Redrive letters of a pipeline through its current revision; the tally, see `Tally.answer`.
@@ -59,7 +63,9 @@ def run(  # noqa: PLR0913  what to redrive, who asks, who is told
     `control.redrive.redrive` raises.
     """
     revision = store.load_revision(db, name, store.get_pipeline(db, name).revision)
-    request = Request(revision, kafka, order, log_format)
+    request = Request(
+        revision, settings.kafka, order, settings.log_format, settings.registry(), settings.data_dir / "schemas"
+    )
     if order.dry_run:
         return _ask(request, progress)
     asked = {"ids": list(order.selection.ids[:100]), "cause": order.selection.cause, "from": order.start}
@@ -152,13 +158,24 @@ def _result(request: Request, words: IO[str]) -> dict[str, Any]:
         return bool(ready)
 
     try:
-        tally = redrive(request.revision, request.kafka, request.order, Watcher(progress, pause))
+        with _writers(request) as writers:
+            tally = redrive(request.revision, request.kafka, request.order, Watcher(progress, pause), writers)
     except InflectError as error:
         faults = [(f.path, f.message) for f in error.faults] if isinstance(error, RefusedError) else []
         subject = error.subject if isinstance(error, RefusedError) else ""
         known = next(kind.__name__ for kind in type(error).__mro__ if hasattr(errors, kind.__name__))
         return {"error": known, "message": str(error), "faults": faults, "subject": subject}
     return {"answer": tally.answer()}
+
+
+@contextmanager
+def _writers(request: Request) -> Iterator[WriterSchemas | None]:
+    if request.registry is None:
+        yield None
+        return
+    pins = [pin for pin in (request.revision.source_schema, request.revision.target_schema) if pin is not None]
+    with WriterSchemas(request.registry, request.schemas_dir, pins) as writers:
+        yield writers
 
 
 def _say(words: IO[str], word: Mapping[str, Any]) -> None:

@@ -104,7 +104,7 @@ def rollback(request: Request) -> Response:
 def revisions(request: Request) -> Response:
     """Answer `GET pipelines/NAME/revisions?limit=…&before=N`, newest first."""
     here, name = house(request), request.path_params["name"]
-    return answer(store.history(here.db, name, limit=_limit(request), before=_number(request, "before")))
+    return answer(store.history(here.db, name, limit=limit_of(request), before=_number(request, "before")))
 
 
 def test_pipeline(request: Request) -> Response:
@@ -164,7 +164,7 @@ def list_audit(request: Request) -> Response:
     """Answer `GET audit?subject=…&limit=…&before=ID`, newest first."""
     subject = request.query_params.get("subject")
     before = _number(request, "before")
-    return answer(audit.recent(house(request).db, subject, _limit(request), before=before))
+    return answer(audit.recent(house(request).db, subject, limit_of(request), before=before))
 
 
 def _apply(request: Request, document: dict[str, Any], *, create: bool = False) -> Plan:
@@ -184,7 +184,8 @@ def _one(documents: list[dict[str, Any]]) -> dict[str, Any]:
     return documents[0]
 
 
-def _limit(request: Request) -> int:
+def limit_of(request: Request) -> int:
+    """How many rows are asked for: `?limit=N`."""
     asked = _number(request, "limit")
     return _USUAL if asked is None else max(1, min(asked, _MOST))
 

@@ -50,6 +50,18 @@ _RESULTS: Json = {
     "required": ["results"],
     "properties": {"results": {"type": "array", "items": _FREE}, "seed": {"type": "integer"}},
 }
+_REDRIVE: Json = {
+    "type": "object",
+    "description": "one of all, ids and cause says which letters",
+    "properties": {
+        "all": {"type": "boolean"},
+        "ids": {"type": "array", "items": {"type": "string"}, "maxItems": 10_000},
+        "cause": {"type": "string"},
+        "from": {"enum": ["source", "failed-step"], "default": "source"},
+        "dry_run": {"type": "boolean", "default": False},
+        "rate": {"type": "number", "exclusiveMinimum": 0},
+    },
+}
 _ONE = "/pipelines/{name}"
 
 _VERBS = (
@@ -100,6 +112,29 @@ _VERBS = (
         _ref("Pipeline"),
         _ROLLBACK,
         refusals=(404, 409, 422),
+    ),
+    _Verb(
+        "get",
+        f"{_ONE}/dead-letters",
+        "Open dead letters, newest first (the next page is in `Link`); with `group` counted by cause",
+        _many("DeadLetter"),
+        refusals=(400, 404),
+        query=("group", "cause", "redriven", "limit", "page"),
+    ),
+    _Verb(
+        "get",
+        f"{_ONE}/dead-letters/{{id}}",
+        "One dead letter, TOPIC:PARTITION:OFFSET, with its content",
+        _ref("DeadLetter"),
+        refusals=(400, 404),
+    ),
+    _Verb(
+        "post",
+        f"{_ONE}/redrive",
+        "Dead letters through the current revision, exactly once; what became of them, or with `dry_run` would",
+        _ref("Redriven"),
+        _REDRIVE,
+        refusals=(400, 404, 409, 422),
     ),
     _Verb("get", "/processors", "Processor files and who uses them", _many("Row")),
     _Verb(
@@ -207,6 +242,35 @@ _SCHEMA: Json = {
     },
 }
 
+_TOLD: Json = {"type": ["string", "null"]}
+_DEAD_LETTER: Json = {
+    "type": "object",
+    "required": ["id", "cause", "dialect", "origin", "attempt", "redriven"],
+    "properties": {
+        "id": {"type": "string"},
+        "cause": {"type": "string"},
+        "dialect": {"enum": ["inflect", "connect", "streams", "spring"]},
+        **dict.fromkeys(("writer", "stage", "step", "kind", "message", "location", "time"), _TOLD),
+        "revision": {"type": ["integer", "null"]},
+        "origin": _FREE,
+        "attempt": {"type": "integer"},
+        "truncated": {"type": "boolean"},
+        "redriven": {"type": ["object", "null"]},
+        "key": _TOLD,
+        "value": {},
+        "headers": _FREE,
+    },
+}
+_REDRIVEN: Json = {
+    "type": "object",
+    "required": ["selected", "delivered", "filtered", "failed"],
+    "properties": {
+        **{each: {"type": "integer"} for each in ("selected", "delivered", "filtered", "failed", "dropped", "refused")},
+        "refusals": {"type": "array", "items": _FREE},
+        "stopped": {"type": "string"},
+    },
+}
+
 
 def _operation(verb: _Verb) -> Json:
     done: Json = {"description": verb.summary}
@@ -229,7 +293,7 @@ def _parameters(verb: _Verb) -> Iterator[Json]:
     for name in re.findall(r"{(\w+)}", verb.path):
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
     for name in verb.query:
-        kind = "string" if name in {"comment", "subject"} else "integer"
+        kind = "string" if name in {"comment", "subject", "group", "cause", "redriven", "page"} else "integer"
         yield {"name": name, "in": "query", "schema": {"type": kind}}
 
 
@@ -244,6 +308,8 @@ def _describe() -> Json:
         "Revision": _REVISION,
         "Schema": _SCHEMA,
         "SchemaEntry": _SCHEMA_ENTRY,
+        "DeadLetter": _DEAD_LETTER,
+        "Redriven": _REDRIVEN,
         "TestEvent": _TEST_EVENT,
         "Row": _FREE,
         "Problem": _PROBLEM,

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 
-from inflect.web import api, dashboard, health, pages, pipelines, processors, render, schemas
+from inflect.web import api, dashboard, dead_letters_api, health, pages, pipelines, processors, render, schemas
 from inflect.web.frame import house
 from inflect.web.live import Topic
 
@@ -47,6 +47,9 @@ _API: list[BaseRoute] = [
     _post("/pipelines/{name}/test", api.test_pipeline),
     _get("/pipelines/{name}/revisions", api.revisions),
     _post("/pipelines/{name}/rollback", api.rollback),
+    _get("/pipelines/{name}/dead-letters", dead_letters_api.list_dead_letters),
+    _get("/pipelines/{name}/dead-letters/{id}", dead_letters_api.show_dead_letter),
+    _post("/pipelines/{name}/redrive", dead_letters_api.redrive),
     _get("/processors", api.list_processors),
     _get("/schemas", api.list_schemas),
     _get("/schemas/{subject:path}", api.get_schema),

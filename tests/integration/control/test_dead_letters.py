@@ -176,7 +176,7 @@ def test_what_is_not_there_is_not_found(box: Letterbox, database: Database) -> N
         show_letter(database, box.kafka, box.name, f"{box.dlq}:0:7")
     with pytest.raises(NotFoundError, match="no pipeline"):
         list_letters(database, box.kafka, "zebra", limit=1)
-    with pytest.raises(UsageError, match="before"):
+    with pytest.raises(UsageError, match="earlier answer"):
         list_letters(database, box.kafka, box.name, limit=1, before="nonsense")
     assert pages(database, box, 10) == [Page([], None)]
     assert group_letters(database, box.kafka, box.name) == []
