@@ -152,7 +152,7 @@ def _try(
 ) -> list[Case]:
     from inflect.control.trial import try_request
 
-    with kafka_admin(settings) if request.sample else nullcontext() as admin:
+    with kafka_admin(settings) if request.sample else nullcontext() as admin, schema_sources(settings) as schemas:
         return [
             Case(
                 revision.pipeline.name,
@@ -161,7 +161,7 @@ def _try(
                 {"pipeline": revision.pipeline.name, **result},
             )
             for revision, _ in revisions
-            for number, result in enumerate(try_request(revision, admin, request), 1)
+            for number, result in enumerate(try_request(revision, admin, request, schemas.registry), 1)
         ]
 
 

@@ -42,6 +42,9 @@ class SchemaRegistry(Protocol):
     def version(self, subject: str, number: int | Literal["latest"]) -> PinnedSchema:
         """Return one version with all it refers to."""
 
+    def by_id(self, schema_id: int) -> Schema:
+        """Return the schema that events name by this id, with all it refers to."""
+
 
 @dataclass(frozen=True, slots=True)
 class SchemaSources:

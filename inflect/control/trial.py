@@ -14,12 +14,12 @@ from typing import Any
 
 from inflect.control.checks import param_faults, unsupported
 from inflect.control.code import Files, missing_processors, revision_of
-from inflect.control.schemas import Before, SchemaSources, before_of, resolve
-from inflect.control.trial_events import draw_seed, generated, in_source_format, shown
+from inflect.control.schemas import Before, SchemaRegistry, SchemaSources, before_of, resolve
+from inflect.control.trial_events import Unfit, draw_seed, generated, in_source_format, named, shown
 from inflect.errors import Fault, RefusedError, UsageError
 from inflect.kafka.admin import Admin
 from inflect.model.document import parse_pipeline
-from inflect.model.event import Batch
+from inflect.model.event import Batch, Failure
 from inflect.model.pipeline import Format
 from inflect.model.revision import Revision
 from inflect.processing.trial import TrialEvent, check_expectation, try_events
@@ -97,7 +97,10 @@ def run_trial(
     else:
         raise UsageError("name a pipeline or give a draft")
     request = seeded(request)
-    return {"results": try_request(revision, admin, request)} | ({"seed": request.seed} if request.generate else {})
+    registry = schemas.registry if schemas is not None else None
+    return {"results": try_request(revision, admin, request, registry)} | (
+        {"seed": request.seed} if request.generate else {}
+    )
 
 
 def seeded(request: TrialRequest) -> TrialRequest:
@@ -105,10 +108,12 @@ def seeded(request: TrialRequest) -> TrialRequest:
     return request if request.seed is not None else replace(request, seed=draw_seed())
 
 
-def try_request(revision: Revision, admin: Admin | None, request: TrialRequest) -> list[dict[str, Any]]:
+def try_request(
+    revision: Revision, admin: Admin | None, request: TrialRequest, registry: SchemaRegistry | None = None
+) -> list[dict[str, Any]]:
     """Try the request's events on a revision: those given, then generated, then sampled ones.
 
-    Each result says under `event` what went in.
+    Each result says under `event` what went in. `registry` is asked for the schemas that events name.
     """
     source = revision.pipeline.source
     asked = len(request.events) + request.generate + request.sample
@@ -126,7 +131,8 @@ def try_request(revision: Revision, admin: Admin | None, request: TrialRequest) 
         taken = sampled(admin.sample(source.topic, request.sample))
         events += taken
         values += [event.value for event in taken]
-    results = try_events(revision, events, max_record_bytes=_limits(revision, admin)) if events else []
+    known = named(revision, events, registry)
+    results = try_events(revision, events, max_record_bytes=_limits(revision, admin), known=known) if events else []
     return [
         {**result, "event": shown(event, value)} for result, event, value in zip(results, events, values, strict=True)
     ]
@@ -195,8 +201,11 @@ def event_of(event: Mapping[str, Any], source_format: Format, path: str) -> Tria
     faults = _event_faults(event, path)
     value = event.get("value")
     encoded: bytes | None = None
+    failure: Failure | None = None
     if isinstance(value, bytes) or value is None:
         encoded = value
+    elif isinstance(value, Unfit):
+        encoded, failure = value.text.encode(), value.failure
     elif source_format == "json":
         encoded = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     elif not isinstance(value, str):
@@ -208,7 +217,8 @@ def event_of(event: Mapping[str, Any], source_format: Format, path: str) -> Tria
     if faults:
         raise RefusedError("test", faults)
     key = event.get("key")
-    return TrialEvent(value=encoded, key=None if key is None else key.encode(), headers=_headers(event.get("headers")))
+    headers = _headers(event.get("headers"))
+    return TrialEvent(encoded, None if key is None else key.encode(), headers, failure=failure)
 
 
 def sampled(batch: Batch) -> list[TrialEvent]:

@@ -7,15 +7,18 @@ import base64
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from inflect.control.schemas import SchemaRegistry
 from inflect.engine.sandbox import SandboxError, run_in_sandbox
-from inflect.errors import Fault, RefusedError, UsageError
-from inflect.model.event import Batch
+from inflect.errors import Fault, NotFoundError, RefusedError, UsageError
+from inflect.model.event import Batch, Failure
 from inflect.model.pipeline import Format, Pipeline, Source, Target
 from inflect.model.revision import Revision
-from inflect.model.schema import PinnedSchema
+from inflect.model.schema import PinnedSchema, Schema
 from inflect.processing.chain import Chain
 from inflect.processing.trial import TrialEvent
 from inflect.schemas.samples import generate
@@ -24,6 +27,14 @@ _ENCODED: tuple[Format, ...] = ("avro", "protobuf")
 _TIMEOUT_S = 60.0
 _MEMORY_MB = 256
 _SEEDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """The value of an event, as JSON, that the source's schema refuses: the event fails as one that breaks it."""
+
+    text: str
+    failure: Failure
 
 
 def draw_seed() -> int:
@@ -67,18 +78,19 @@ def generate_here(pinned: PinnedSchema, source_format: Format, count: int, seed:
 def encode_here(pinned: PinnedSchema, source_format: Format, texts: Sequence[str]) -> dict[str, Any]:
     """Encode JSON texts as a topic of this format holds them, with the wire prefix where the schema has an id.
 
-    `raws` in base64, `refused` the positions of those that do not fit with the reason; or the `faults` of the schema.
+    `raws` in base64; `refused`, of those that do not fit, the position, the reason and the place; or the schema's
+    `faults`.
     """
     pipeline = Pipeline("trial", Source("given"), Target("encoded", source_format), on_error="drop")
     raws: list[str] = []
-    refused: list[tuple[int, str]] = []
+    refused: list[tuple[int, str, str | None]] = []
     try:
         with Chain(Revision(0, pipeline, {}, (), target_schema=pinned), max_record_bytes={}) as chain:
             for index, text in enumerate(texts):
                 batch = Batch("given", [text.encode()], [None], [None], [-1], [0], [index])
                 settled = chain.settle(batch, now=datetime.now(UTC))
                 if failure := settled.failures.get(0):
-                    refused.append((index, failure.message))
+                    refused.append((index, failure.message, failure.path))
                 value = settled.records[0][0].value if 0 in settled.records else settled.values[0]
                 raws.append(base64.b64encode(value if isinstance(value, bytes) else b"").decode())
     except RefusedError as error:
@@ -101,8 +113,8 @@ def _in_sandbox(subject: str, function: Callable[..., dict[str, Any]], *args: An
 def in_source_format(revision: Revision, events: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> list[Any]:
     """Return events with each value that is JSON encoded by the source's schema, where its format is Avro or Protobuf.
 
-    Bytes that are no JSON object are what the topic would hold already. RefusedError names every value that does not
-    fit, by `paths`.
+    Bytes that are no JSON object are what the topic would hold already. A value that does not fit becomes `Unfit`.
+    RefusedError, by `paths`, where there is no schema to encode with.
     """
     source, pinned = revision.pipeline.source, revision.source_schema
     texts = {index: text for index, event in enumerate(events) if (text := _json_text(event.get("value"))) is not None}
@@ -111,15 +123,29 @@ def in_source_format(revision: Revision, events: Sequence[Mapping[str, Any]], pa
     if pinned is None:
         raise RefusedError(revision.pipeline.name, [Fault(paths[0], "needs `source.schema`, by which it is encoded")])
     answer = _in_sandbox(str(pinned), encode_here, pinned, source.format, list(texts.values()))
-    if answer["refused"]:
-        places = [paths[index] for index in texts]
-        faults = [Fault(places[n], f"does not fit {pinned}: {why}") for n, why in answer["refused"]]
-        raise RefusedError(revision.pipeline.name, faults)
-    raws = dict(zip(texts, answer["raws"], strict=True))
-    return [
-        {**event, "value": base64.b64decode(raws[index])} if index in raws else event
-        for index, event in enumerate(events)
-    ]
+    values: dict[int, Any] = dict(zip(texts, map(base64.b64decode, answer["raws"]), strict=True))
+    places = list(texts)
+    for n, why, path in answer["refused"]:
+        values[places[n]] = Unfit(texts[places[n]], Failure("incoming_schema", "schema", why, path=path))
+    return [{**event, "value": values[index]} if index in values else event for index, event in enumerate(events)]
+
+
+def named(
+    revision: Revision, events: Sequence[TrialEvent], registry: SchemaRegistry | None
+) -> dict[int, Schema] | None:
+    """Return the schemas that events name by their ids and the registry has; None without a registry."""
+    source, pinned = revision.pipeline.source, revision.source_schema
+    if registry is None:
+        return None
+    if source.format not in {*_ENCODED, "json"} or (pinned is not None and pinned.file is not None):
+        return {}
+    values = (event.value for event in events if event.value and event.value[0] == 0)
+    ids = {int.from_bytes(value[1:5], "big") for value in values if len(value) > 4}  # noqa: PLR2004  a prefix has five
+    found: dict[int, Schema] = {}
+    for number in sorted(ids - {pinned.id if pinned is not None else None}):
+        with suppress(NotFoundError, RefusedError):  # the event fails, and says that its id is not known
+            found[number] = registry.by_id(number)
+    return found
 
 
 def shown(event: TrialEvent, value: Any) -> dict[str, Any]:

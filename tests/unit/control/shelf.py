@@ -47,6 +47,13 @@ class Shelf:
             raise NotFoundError(f"no version {wanted} of {subject}")
         return PinnedSchema(self.subjects_[subject][wanted - 1], subject, wanted, 100 + wanted)
 
+    def by_id(self, schema_id: int) -> Schema:
+        self._ask()
+        found = [versions[schema_id - 101] for versions in self.subjects_.values() if schema_id - 101 < len(versions)]
+        if schema_id < 101 or not found:
+            raise NotFoundError(f"no schema id {schema_id}")
+        return found[0]
+
     def _ask(self) -> None:
         self.asked += 1
         if self.trouble is not None:

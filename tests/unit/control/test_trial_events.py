@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from inflect.control.trial import TrialRequest, run_file_tests, seeded, try_request
-from inflect.control.trial_events import generated, in_source_format, shown
+from inflect.control.trial_events import generated, in_source_format, named, shown
 from inflect.errors import RefusedError, UsageError
 from inflect.model.pipeline import Format, Pipeline, Source, Target
 from inflect.model.revision import Revision
 from inflect.model.schema import PinnedSchema, Schema
 from inflect.processing.trial import TrialEvent, try_events
+from tests.unit.control.shelf import Shelf
 
 AVRO = (
     '{"type": "record", "name": "Order",'
@@ -58,16 +59,33 @@ def test_a_value_that_is_given_as_json_is_encoded(value_format: Format, pinned: 
     assert result["outputs"][0]["value"] == value
 
 
-def test_every_value_that_does_not_fit_is_named() -> None:
-    events: list[dict[str, Any]] = [
+def test_a_value_that_does_not_fit_fails_as_one_that_breaks_the_schema() -> None:
+    events: tuple[dict[str, Any], ...] = (
         {"value": {"id": 1}},
         {"value": {"id": 1, "paid": False}},
         {"value": {"id": "x", "paid": True}},
-    ]
-    with pytest.raises(RefusedError) as refused:
-        in_source_format(revision(*CASES[1]), events, [f"events[{n}].value" for n in range(3)])
-    assert [fault.path for fault in refused.value.faults] == ["events[0].value", "events[2].value"]
-    assert "does not fit order.avsc: at /id" in refused.value.faults[1].message
+    )
+    results = try_request(revision(*CASES[1]), None, TrialRequest(events=events))
+    assert [result["outcome"] for result in results] == ["failed", "delivered", "failed"]
+    assert [result["stage"] for result in results] == ["incoming_schema", None, "incoming_schema"]
+    assert [result["trace"][0]["status"] for result in results] == ["failed", "ok", "failed"]
+    assert results[2]["error"]["path"] == "/id"
+    assert results[2]["event"]["value"] == {"id": "x", "paid": True}
+
+
+def test_the_schemas_that_events_name_are_asked_of_the_registry() -> None:
+    older = AVRO.replace(', {"name": "paid", "type": "boolean"}', "")
+    shelf = Shelf().add("order", "avro", older)
+    pipeline = Pipeline("p", Source("in", "avro"), Target("out"), on_error="drop")
+    base = Revision(1, pipeline, {}, ())
+    events = [TrialEvent(b"\x00" + number.to_bytes(4, "big") + b"\x02") for number in (101, 109)]
+    known = named(base, events, shelf)
+    assert known is not None
+    assert list(known) == [101]
+    read, unknown = try_events(base, events, known=known)
+    assert read["outputs"][0]["value"] == {"id": 1}
+    assert "the registry has no schema id 109" in unknown["error"]["message"]
+    assert named(base, events, None) is None
 
 
 def test_without_a_schema_it_is_said_how_to_get_events() -> None:
