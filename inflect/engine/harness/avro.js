@@ -127,7 +127,7 @@ function readLong() {
 }
 function readInt() {
   const value = readLong()
-  if (value !== (value | 0)) throw new SchemaFault(`${quote(value)} does not fit an int`, 'int')
+  if (!isInt32(value)) throw new SchemaFault(`${quote(value)} does not fit an int`, 'int')
   return value
 }
 function readBoolean() {
@@ -201,10 +201,8 @@ function unionReader(writer, reader, known) {
       return () => { throw new SchemaFault(error.message, label(reader), 'incoming_schema') }
     }
   })
-  const nulls = writer.types.findIndex(branch => branch.typeName === 'null')
   return () => {
     const index = readLong()
-    if (index === nulls) return branches[index]()
     if (!(index >= 0 && index < branches.length)) throw new SchemaFault(`${quote(index)} is no branch of a union of ${branches.length}`, label(writer))
     return branches[index]()
   }
@@ -429,7 +427,7 @@ const PRIMITIVE_WRITERS = {
     output[written++] = value ? 1 : 0
   },
   int: rule => value => {
-    if (value !== (value | 0)) throw notOf(value, typeof value === 'number' || typeof value === 'bigint' ? 'an integer of 32 bits' : 'of type int', rule)
+    if (!isInt32(value)) throw notOf(value, typeof value === 'number' || typeof value === 'bigint' ? 'an integer of 32 bits' : 'of type int', rule)
     writeLong(value)
   },
   long: rule => value => {

@@ -114,6 +114,8 @@ function readMoreBits() {
   high >>>= 0
 }
 
+const isInt32 = value => typeof value === 'number' && value === (value | 0)
+
 const TWO_32 = 4294967296
 // 64 bits as a number, or as a BigInt where that would not be exact
 function signed64() {

@@ -116,17 +116,17 @@ const SCALARS = {
   fixed64: { wire: FIXED64, zero: 0, read: () => (readFixed(), unsigned64()), check: uint64, write: writeFixed },
   sfixed64: { wire: FIXED64, zero: 0, read: () => (readFixed(), signed64()), check: int64, write: writeFixed },
   bool: { wire: VARINT, zero: false, read: () => (readBits(), low !== 0 || high !== 0), check: bool, write: value => writeVarint(value ? 1 : 0) },
-  float: { wire: FIXED32, zero: 0, read: readFloat32, check: float32, write: writeFloat32 },
-  double: { wire: FIXED64, zero: 0, read: readFloat64, check: float64, write: writeFloat64 },
+  float: { wire: FIXED32, zero: 0, read: readFloat32, check: float32, write: value => writeFloat32(Number(value)) },
+  double: { wire: FIXED64, zero: 0, read: readFloat64, check: float64, write: value => writeFloat64(Number(value)) },
   string: { wire: DELIMITED, zero: '', read: () => readText(readVarint()), check: utf8Text, write: writeText },
   bytes: { wire: DELIMITED, zero: '', read: () => readBase64(readVarint()), check: base64Text, write: value => { const bytes = bytesOfBase64(value, 'bytes'); writeVarint(bytes.length); writeRaw(bytes) } },
 }
 
 function int32(value, rule) {
-  if (value !== (value | 0)) throw notOf(value, 'an integer of 32 bits', rule)
+  if (!isInt32(value)) throw notOf(value, 'an integer of 32 bits', rule)
 }
 function uint32(value, rule) {
-  if (value !== value >>> 0) throw notOf(value, 'an unsigned integer of 32 bits', rule)
+  if (typeof value !== 'number' || value !== value >>> 0) throw notOf(value, 'an unsigned integer of 32 bits', rule)
 }
 function int64(value, rule) {
   if (!isSafeInteger(value) && !(typeof value === 'bigint' && asIntN(64, value) === value))
@@ -144,7 +144,7 @@ function float64(value, rule) {
 }
 function float32(value, rule) {
   float64(value, rule)
-  if (isFiniteNumber(value) && !isFiniteNumber(fround(value))) throw notOf(value, 'within what a float can hold', rule)
+  if (isFiniteNumber(Number(value)) && !isFiniteNumber(fround(Number(value)))) throw notOf(value, 'within what a float can hold', rule)
 }
 function utf8Text(value, rule) {
   if (typeof value !== 'string') throw notOf(value, 'a string', rule)
@@ -244,7 +244,7 @@ function enumKind(type) {
       return names.get(number) ?? number
     },
     check(value, rule) {
-      if (!(typeof value === 'string' ? numbers.has(value) : value === (value | 0) && (!closed || names.has(value)))) throw notOf(value, `one of ${shown}`, rule)
+      if (!(typeof value === 'string' ? numbers.has(value) : isInt32(value) && (!closed || names.has(value)))) throw notOf(value, `one of ${shown}`, rule)
     },
     write: value => writeSigned(typeof value === 'string' ? numbers.get(value) : value),
     isZero: value => value === 0 || numbers.get(value) === 0,
