@@ -46,9 +46,9 @@ def follow_schemas(db: Database, registry: SchemaRegistry, *, author: str) -> Fo
         moves: dict[Side, PinnedSchema] = {}
         before = before_of(db, row) if any(_follows(row.document, side) for side in SIDES) else {}
         for side, end in before.items():
-            if (newest := _newer(db, row.name, side, end, registry, asked)) is None:
+            if (newest := _newer(end, registry, asked)) is None:
                 continue
-            if reason := _obstacle(newest, end):
+            if reason := _obstacle(newest, end) or _went_back(db, row.name, side, end, newest):
                 subject = str(end.pinned.subject)
                 refusals[row.name, side] = SchemaRefusal(row.name, side, subject, newest.version, reason)
             elif newest.schema is not None:
@@ -67,19 +67,14 @@ def _follows(document: Mapping[str, Any], side: Side) -> bool:
     return isinstance(schema, dict) and "subject" in schema and schema.get("version", "latest") == "latest"
 
 
-def _newer(  # noqa: PLR0913, PLR0917  one end of one pipeline, and what was asked so far
-    db: Database, name: str, side: Side, end: Before, registry: SchemaRegistry, asked: dict[str, _Newest]
-) -> _Newest | None:
-    """Return the newest version of an end's subject, when it is newer than any the pipeline ever had there."""
+def _newer(end: Before, registry: SchemaRegistry, asked: dict[str, _Newest]) -> _Newest | None:
+    """Return the newest version of an end's subject, when it is newer than the one it has and is to be followed."""
     subject, pinned = end.reference.subject, end.pinned.version
     if subject is None or pinned is None or end.reference.version != "latest":
         return None
     if subject not in asked:
         asked[subject] = _ask(registry, subject)
-    newest = asked[subject]
-    if newest.version <= pinned or newest.version <= schemas.newest_pinned(db, name, side, subject):
-        return None
-    return newest
+    return asked[subject] if asked[subject].version > pinned else None
 
 
 def _ask(registry: SchemaRegistry, subject: str) -> _Newest:
@@ -100,6 +95,13 @@ def _obstacle(newest: _Newest, end: Before) -> str:
     if wrong := kind_fault(candidate, end.pinned.schema.kind):
         return wrong
     return "; ".join(str(fault) for fault in unusable(candidate))
+
+
+def _went_back(db: Database, name: str, side: Side, end: Before, newest: _Newest) -> str:
+    """Return that the pipeline has had this version and somebody took it back, nothing when it has not."""
+    if newest.version > schemas.newest_pinned(db, name, side, str(end.pinned.subject)):
+        return ""
+    return f"the pipeline had it and went back to version {end.pinned.version}; apply the pipeline to take it again"
 
 
 def _move(

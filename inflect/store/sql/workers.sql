@@ -40,7 +40,8 @@ order by pipeline, slot
 -- name: put_progress
 -- A late word of a former owner of the partition must not overwrite its successor's: a report of an older assignment
 -- counts only where it is further on. One of the same or a newer assignment always counts, also with a smaller offset
--- (an operator moved the group back, or the topic was made anew).
+-- (an operator moved the group back, or the topic was made anew). What is only said again does not take back a later
+-- end (put_ends): the last word of a pool that rests is repeated.
 insert into partition_progress as known (
   pipeline, topic, partition, committed_offset, end_offset, revision, assigned_at_ms, consumed, delivered, filtered,
   dead_lettered, dropped, steps, last_timestamp
@@ -58,16 +59,19 @@ cross join lateral (select coalesce(nullif(r.topic, ''), v.document #>> '{source
 order by p.name, t.topic, r.partition
 for key share of p
 on conflict (pipeline, topic, partition) do update
-set committed_offset = excluded.committed_offset, end_offset = excluded.end_offset, revision = excluded.revision,
+set committed_offset = excluded.committed_offset, revision = excluded.revision,
+    end_offset = case when (known.committed_offset, known.assigned_at_ms)
+                           = (excluded.committed_offset, excluded.assigned_at_ms)
+                      then greatest(known.end_offset, excluded.end_offset) else excluded.end_offset end,
     assigned_at_ms = excluded.assigned_at_ms, consumed = excluded.consumed, delivered = excluded.delivered,
     filtered = excluded.filtered, dead_lettered = excluded.dead_lettered, dropped = excluded.dropped,
     steps = excluded.steps, last_timestamp = excluded.last_timestamp,
     updated_at = case when known.committed_offset = excluded.committed_offset then known.updated_at else now() end
 where (excluded.assigned_at_ms >= known.assigned_at_ms or excluded.committed_offset > known.committed_offset)
-  and (known.committed_offset, known.end_offset, known.revision, known.assigned_at_ms, known.consumed, known.steps)
-      is distinct from
-      (excluded.committed_offset, excluded.end_offset, excluded.revision, excluded.assigned_at_ms, excluded.consumed,
-       excluded.steps)
+  and ((known.committed_offset, known.revision, known.assigned_at_ms, known.consumed, known.steps)
+       is distinct from
+       (excluded.committed_offset, excluded.revision, excluded.assigned_at_ms, excluded.consumed, excluded.steps)
+       or known.end_offset < excluded.end_offset)
 
 -- name: progress
 -- `current`: of the topic the pipeline reads now. Others are its past, and count in its totals alone.

@@ -171,6 +171,9 @@ def test_who_rolled_back_is_not_overruled_until_there_is_something_new(database:
     stored(database, LATEST, 1)
     stored(database, LATEST, 2, expected=1)
     operate.rollback(database, "p", 1, author="t")
+    followed = follow(database, shelf)
+    assert (followed.revisions, len(followed.refusals)) == ({}, 1)
+    assert followed.refusals[0].reason.startswith("the pipeline had it and went back to version 1")
     assert follow(database, shelf) == Followed()
     shelf.add("orders-value")
     assert follow(database, shelf).revisions == {"p": 4}

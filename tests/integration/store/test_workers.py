@@ -266,6 +266,8 @@ def test_ends_are_written_for_pipelines_that_nobody_works_on(database: Database)
     save_reports(database, [], {"orders-clean": {0: at(10), 1: at(20)}})
     save_ends(database, {"orders-clean": ("orders", {0: 5000, 7: 1}), "gone": ("orders", {0: 1})})
     assert [(row.partition, row.end) for row in progress(database)] == [(0, 5000), (1, 1000)]
+    save_reports(database, [], {"orders-clean": {0: at(10), 1: at(20)}})
+    assert progress(database)[0].end == 5000, "the last word of a pool that rests is repeated"
     save_reports(database, [worker()], {})
     save_ends(database, {"orders-clean": ("orders", {0: 9000})})
     assert progress(database)[0].end == 5000
