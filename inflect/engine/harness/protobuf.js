@@ -40,7 +40,7 @@ function openProtobuf({ kind, text, references, message = null, id = null }) {
     throw new SchemaFault(`${error.message}${absent.length > 0 ? `; it imports ${absent.join(', ')}, which is not among its references` : ''}`)
   }
   const home = main.package ? root.lookup(main.package) : root
-  const top = home.nestedArray.filter(entry => entry instanceof protobufjs.Type && entry.filename === MAIN)
+  const top = home.nestedArray.filter(entry => isMessage(entry) && entry.filename === MAIN)
   const schema = { root, home, top, id, made: new Map(), message: null }
   if (top.length === 0) throw new SchemaFault('it holds no message')
   schema.message = message === null ? top[0] : messageNamed(schema, message)
@@ -55,7 +55,8 @@ function messageNamed({ root, home, top }, name) {
   return found
 }
 
-const nestedMessages = type => type.nestedArray.filter(entry => entry instanceof protobufjs.Type)
+const isMessage = entry => entry instanceof protobufjs.Type
+const nestedMessages = type => (type.placed ?? []).filter(isMessage)
 
 // The path by which a wire prefix names a message: its place among the messages of the file, then of each message around it.
 function indexesOf({ top }, type) {
@@ -69,15 +70,15 @@ function indexesOf({ top }, type) {
   }
 }
 
-function messageAt({ top }, indexes) {
-  let among = top
-  let found
-  for (const index of indexes) {
-    found = among[index]
-    if (found === undefined) return undefined
-    among = nestedMessages(found)
+// What may be meant by a path. The registry and its Java clients count the messages in a message; clients in other languages
+// count what the compiler makes of its maps too.
+function messagesAt({ top }, indexes) {
+  const walk = inside => {
+    let found = top[indexes[0]]
+    for (const index of indexes.slice(1)) found = found && isMessage(found) ? inside(found)[index] : undefined
+    return found
   }
-  return found
+  return [walk(nestedMessages), walk(type => type.placed ?? [])].filter(found => found !== undefined && isMessage(found))
 }
 
 // ---- the wire ------------------------------------------------------------------------------------------------
@@ -660,11 +661,11 @@ function indexedReader(writer, reader) {
   const declared = reader === opened
   return () => {
     const indexes = readIndexes()
-    const type = messageAt(writer, indexes)
-    if (type === undefined) throw new SchemaFault(`the schema of the event has no message at ${indexes.join('.')}`, 'wire prefix')
-    if (!declared) return messageOf(writer, type).read(readEnd)
-    if (fullName(type) !== fullName(reader.message))
-      throw new SchemaFault(`the event is a ${fullName(type)}, and ${fullName(reader.message)} is declared`, 'message', 'incoming_schema')
+    const types = messagesAt(writer, indexes)
+    if (types.length === 0) throw new SchemaFault(`the schema of the event has no message at ${indexes.join('.')}`, 'wire prefix')
+    if (!declared) return messageOf(writer, types[0]).read(readEnd)
+    if (!types.some(type => fullName(type) === fullName(reader.message)))
+      throw new SchemaFault(`the event is a ${fullName(types[0])}, and ${fullName(reader.message)} is declared`, 'message', 'incoming_schema')
     return messageOf(reader, reader.message).read(readEnd)
   }
 }

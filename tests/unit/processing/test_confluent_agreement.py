@@ -43,7 +43,7 @@ JSON = json.dumps(
 PROTO = """syntax = "proto3";
 package shop;
 message Other { int32 n = 1; }
-message Outer { message Order { int64 id = 1; string name = 2; repeated string tags = 3; double rate = 4; } }
+message Outer { map<string, int32> counts = 1; message Order { int64 id = 1; string name = 2; repeated string tags = 3; double rate = 4; } }
 """
 MESSAGE = "shop.Outer.Order"
 
@@ -90,7 +90,7 @@ def test_protobuf_is_read_and_written_as_by_its_serializer(client: SchemaRegistr
     cls = class_of(compile_protos({"shop.proto": PROTO}), MESSAGE)
     serializer = ProtobufSerializer(cls, client, {"use.deprecated.format": False})
     value = serializer(cls(**VALUE), HERE)
+    assert value[5:8] == b"\x04\x02\x02"  # it counts the map before the message, as the registry does not
     left = through("protobuf", pinned(client, "protobuf", PROTO, MESSAGE), value)
-    assert left == value
-    assert value[5:8] == b"\x04\x02\x00"
+    assert left == value[:5] + b"\x04\x02\x00" + value[8:]
     assert ProtobufDeserializer(cls, {"use.deprecated.format": False})(left, HERE) == cls(**VALUE)
