@@ -24,7 +24,8 @@ from inflect.web.render import page
 MOST_LINES = 4000
 _CONTEXT = 3
 _KINDS: dict[SchemaKind, str] = {"json": "JSON Schema", "avro": "Avro", "protobuf": "Protobuf"}
-_SIGNS = {"+": "added", "-": "removed", "@": "place"}
+_KINDS_OF_LINE = {"+": "added", "-": "removed", "@": "place"}
+_SIGNS = {"added": "+", "removed": "−"}  # noqa: RUF001  a minus
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,11 @@ def line_differences(before: str, after: str) -> Iterator[LineView]:
     if max(len(old), len(new)) > MOST_LINES:
         return
     for line in _unified(old, new):
-        kind = _SIGNS.get(line[0], "")
-        yield LineView(kind, "−" if kind == "removed" else line[0].strip("@ "), line if kind == "place" else line[1:])  # noqa: RUF001  a minus
+        kind = _KINDS_OF_LINE.get(line[0], "")
+        if kind == "place":  # `@@ -5,6 +5,11 @@`
+            yield LineView(kind, "", f"line {line.partition('+')[2].partition(' ')[0].partition(',')[0]}")
+        else:
+            yield LineView(kind, _SIGNS.get(kind, ""), line[1:])
 
 
 def _unified(old: Sequence[str], new: Sequence[str]) -> list[Any]:

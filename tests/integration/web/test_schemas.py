@@ -101,6 +101,7 @@ def test_a_subject_shows_its_text_its_versions_and_what_changed(web: Web, fake: 
     text = seen(web, "/schemas/orders-value?version=2")
     assert "JSON Schema, version 2, id 2" in text
     assert "What differs from version 1" in text
+    assert "<td>line 2</td>" in text
     assert "&#34;type&#34;: &#34;integer&#34;" in text
     assert "version 3" in text
     assert "What differs from version 3" in seen(web, "/schemas/orders-value?version=2&against=3")
