@@ -15,7 +15,7 @@ from inflect.model.document import JSON_SCHEMA
 
 VERBS = {
     *("demo", "serve", "worker", "apply", "diff", "export", "list", "show", "pause", "resume", "delete", "history"),
-    *("rollback", "test", "sync", "migrate", "schema", "doctor", "completion"),
+    *("rollback", "test", "sync", "migrate", "schema", "doctor", "completion", "dead-letters"),
 }
 
 
