@@ -41,14 +41,15 @@ def test_events_are_generated_and_a_seed_makes_them_again(web: Web) -> None:
     assert [one["event"] for one in again["results"]] == [one["event"] for one in found["results"]]
 
 
-def test_events_given_as_json_are_encoded_and_those_that_do_not_fit_are_named(web: Web) -> None:
+def test_events_given_as_json_are_encoded_and_those_that_do_not_fit_fail(web: Web) -> None:
     pinned(web)
     found = ask(web, events=[{"value": {"id": 1, "paid": True}, "key": "k"}])
     assert [one["outcome"] for one in found["results"]] == ["delivered"]
     assert found["results"][0]["outputs"][0]["key"] == "k"
-    refused = ask(web, events=[{"value": {"id": 1, "paid": True}}, {"value": {"id": 1}}])
-    assert refused["status"] == 422
-    assert refused["errors"][0]["path"] == "events[1].value"
+    both = ask(web, events=[{"value": {"id": 1, "paid": True}}, {"value": {"id": "x", "paid": True}}])
+    assert [one["outcome"] for one in both["results"]] == ["delivered", "failed"]
+    assert both["results"][1]["stage"] == "incoming_schema"
+    assert both["results"][1]["error"]["path"] == "/id"
 
 
 def test_without_a_schema_it_is_said_how_to_get_events(web: Web) -> None:
