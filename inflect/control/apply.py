@@ -28,6 +28,9 @@ Action = Literal["created", "changed", "unchanged", "deleted"]
 # A dead letter carries its event and the story of its failure.
 _HEADER_ROOM_BYTES = 64 * 1024
 
+# It also carries its event's time: a topic that forgets by time would forget the letters of old events at once.
+_KEPT = {"retention.ms": "-1"}
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -345,7 +348,7 @@ def _wanted_by(pipeline: Pipeline, partitions: int) -> Iterator[NewTopicSpec]:
             target.topic, create.partitions or partitions, create.replication_factor, dict(create.config)
         )
     for name in pipeline.side_topics:
-        yield NewTopicSpec(name, partitions)
+        yield NewTopicSpec(name, partitions, config=dict(_KEPT) if name in pipeline.dead_letter_topics else {})
 
 
 def _roomy(
@@ -360,7 +363,7 @@ def _roomy(
             spec.name,
             spec.partitions,
             spec.replication_factor,
-            {"max.message.bytes": str(limits[sources[spec.name]] + _HEADER_ROOM_BYTES)},
+            {**spec.config, "max.message.bytes": str(limits[sources[spec.name]] + _HEADER_ROOM_BYTES)},
         )
         if sources.get(spec.name) in limits
         else spec

@@ -77,15 +77,9 @@ class Box:
         return story is not None and (story.dialect != "inflect" or story.writer == self.pipeline)
 
 
-def topics_of(pipeline: Pipeline) -> tuple[str, ...]:
-    """The topics that a pipeline's dead letters go to, its own and those of its steps."""
-    names = (pipeline.dead_letter, *(step.dead_letter for step in pipeline.steps))
-    return tuple(dict.fromkeys(name for name in names if name))
-
-
 def open_box(admin: Admin, browser: Browser, pipeline: Pipeline) -> Box:
     """Look once: which topics there are, what they hold, what has been redriven. Letters that come later stay out."""
-    names = topics_of(pipeline)
+    names = pipeline.dead_letter_topics
     topics = admin.describe(names)
     topic_ids = {name: info.topic_id for name, info in topics.items()}
     ledger = read_ledger(admin, browser, pipeline.name, topic_ids)

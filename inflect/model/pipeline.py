@@ -146,6 +146,12 @@ class Pipeline:
         return f"inflect-{self.name}-{slot}"
 
     @property
+    def dead_letter_topics(self) -> tuple[str, ...]:
+        """Where failures go, the pipeline's topic and those of its steps, each once."""
+        names = [self.dead_letter, *(step.dead_letter for step in self.steps)]
+        return tuple(dict.fromkeys(name for name in names if name))
+
+    @property
     def side_topics(self) -> tuple[str, ...]:
         """Dead letter and filtered topics, each once, in order of first use. Created when missing."""
         names = [self.dead_letter, *(t for s in self.steps for t in (s.dead_letter, s.filtered))]

@@ -102,6 +102,17 @@ def test_a_dead_letter_topic_takes_the_largest_event_with_its_headers(
     assert limits[dead] > limits[topic]
 
 
+def test_a_dead_letter_topic_forgets_nothing_by_itself(
+    database: Database, admin: Admin, document: Documents, topic: str
+) -> None:
+    """Letters keep their events' times: those of old events would be gone within minutes."""
+    dead, kept = f"{topic}-dlq", f"{topic}-kept"
+    do(database, admin, document(steps=[{"filter": "paid", "filtered": kept}], dead_letter=dead))
+    eventually(lambda: all_there(admin, dead, kept), why="brokers learn of new topics a moment later")
+    retention = {name: found["retention.ms"] for name, found in admin.topic_configs([dead, kept]).items()}
+    assert retention == {dead: "-1", kept: "604800000"}
+
+
 def test_the_same_again_changes_nothing(database: Database, admin: Admin, document: Documents) -> None:
     do(database, admin, document())
     again = do(database, admin, document(on_error="stop", labels={}))
