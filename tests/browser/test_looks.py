@@ -6,7 +6,17 @@ from playwright.sync_api import Browser, Page, expect
 from tests.integration.web.house import Web, report, save
 
 PIPELINE = "/pipelines/orders-clean"
-PATHS = ("/", PIPELINE, f"{PIPELINE}/history", f"{PIPELINE}/delete", "/processors", "/topics", "/audit", "/settings")
+PATHS = (
+    "/",
+    PIPELINE,
+    f"{PIPELINE}/history",
+    f"{PIPELINE}/delete",
+    "/processors",
+    "/topics",
+    "/schemas",
+    "/audit",
+    "/settings",
+)
 
 # Contrast of every visible text against the nearest background that is painted (WCAG 2.2, 1.4.3).
 FAINT = """() => {
