@@ -21,6 +21,8 @@ _AGENTS = ("Firefox/140", "Chrome/141", "Safari/26", "Googlebot/2.1", "HeadlessC
 _FATES = {"sound": 0.98, "cut off": 0.002, "loose probe": 0.01, "old unit": 0.008}
 _PAID = 0.52
 _PLAUSIBLE = 0.94
+_LATE = 0.2
+_CUSTOMS = 0.3
 _COUNTRIES = ("DE", "FR", "NL", "US", "JP", "XX")
 
 
@@ -98,6 +100,24 @@ def payment(random: Random, number: int) -> Event:
     return account, _json(body)
 
 
+def shipment(random: Random, number: int) -> Event:
+    """A shipment, keyed by order; one in five is late, one late one in thirty by a clock that is wrong."""
+    order = random.randrange(100_000)
+    promised = 1_700_000_000_000 + number * 1000
+    late = random.random() < _LATE
+    hours = random.choices((random.uniform(0.2, 90), 24 * 365 * 10), (29, 1))[0] if late else -random.uniform(0, 40)
+    body = {
+        "id": number,
+        "order": order,
+        "carrier": random.choice(("POST", "BIKE", "FREIGHT")),
+        "weight_kg": f"{random.uniform(0.1, 30):.3f}",
+        "promised": promised,
+        "expected": promised + round(hours * 3_600_000),
+        "note": "customs" if late and random.random() < _CUSTOMS else None,
+    }
+    return f"o-{order}", _json(body)
+
+
 def _json(body: object) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
 
@@ -108,3 +128,6 @@ STREAMS = (
     Stream("sensors", 140, 80, reading),
     Stream("payments", 40, 110, payment),
 )
+
+SHIPMENTS = Stream("shipments", 60, CYCLE_S, shipment)
+"""Never bursts. Its events are written with a schema, so it flows once there is a registry."""

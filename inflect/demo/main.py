@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from inflect import lifecycle
 from inflect.control.apply import apply
 from inflect.control.sync import sync_directory
-from inflect.demo.load import STREAMS, Stream, rate_at
+from inflect.demo.load import SHIPMENTS, STREAMS, Stream, rate_at
+from inflect.demo.shipments import Encode, Shipments
 from inflect.kafka.admin import Admin, NewTopicSpec
 from inflect.kafka.producer import plain_producer
 from inflect.model.document import read_documents
@@ -62,7 +63,8 @@ def prepare(settings: Settings, db: Database, admin: Admin) -> None:
 def generate_load(connection: Any, settings: Settings) -> None:
     """Produce until `connection` ends or SIGTERM comes: hundreds of events a second, now and then thousands.
 
-    The target of a companion process. While the broker is away events that find no room are not made.
+    What needs a registry begins when the registry has come. The target of a companion process. While the broker is away
+    events that find no room are not made.
     """
     producer = plain_producer(settings.kafka)
     load = Load(producer, Random())  # noqa: S311  sample data, not secrets
@@ -70,8 +72,11 @@ def generate_load(connection: Any, settings: Settings) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the supervisor says when
         ends = (connection.fileno(), signals.fileno())
         begun = time.monotonic()
-        while not wait(ends, timeout=_TICK_S):
-            load.until(time.monotonic() - begun)
+        with Shipments(settings) as shipments:
+            while not wait(ends, timeout=_TICK_S):
+                load.until(time.monotonic() - begun)
+                if shipments.have_come(time.monotonic()):
+                    load.add(SHIPMENTS, shipments.encode)
     producer.flush(_END_S)
 
 
@@ -82,6 +87,8 @@ class Load:
         self._sender = sender
         self._random = random
         self._at = 0.0
+        self._streams = list(STREAMS)
+        self._encoders: dict[str, Encode] = {}
         self._owed: dict[str, float] = dict.fromkeys((stream.topic for stream in STREAMS), 0.0)
         self._numbers: dict[str, int] = dict.fromkeys(self._owed, 0)
 
@@ -90,11 +97,18 @@ class Load:
         """How many events of each topic were made."""
         return self._numbers
 
+    def add(self, stream: Stream, encode: Encode) -> None:
+        """Make the events of one more stream from now on, each batch of values written by `encode`."""
+        self._streams.append(stream)
+        self._encoders[stream.topic] = encode
+        self._owed[stream.topic] = 0.0
+        self._numbers[stream.topic] = 0
+
     def until(self, elapsed_s: float) -> None:
         """Make what is due up to `elapsed_s`; after a long pause only the last second of it."""
         passed = min(elapsed_s - self._at, _LAGGING_S)
         self._at = elapsed_s
-        for stream in STREAMS:
+        for stream in self._streams:
             due = self._owed[stream.topic] + passed * rate_at(stream, elapsed_s)
             self._owed[stream.topic] = due - int(due)
             self._send(stream, int(due))
@@ -102,9 +116,12 @@ class Load:
 
     def _send(self, stream: Stream, events: int) -> None:
         make: Callable[[Random, int], tuple[str, bytes]] = stream.make
-        for _ in range(events):
-            self._numbers[stream.topic] += 1
-            key, value = make(self._random, self._numbers[stream.topic])
+        first = self._numbers[stream.topic] + 1
+        self._numbers[stream.topic] += events
+        made = [make(self._random, number) for number in range(first, first + events)]
+        values = [value for _, value in made]
+        encode = self._encoders.get(stream.topic)
+        for (key, _), value in zip(made, encode(values) if encode else values, strict=True):
             try:
                 self._sender.produce(stream.topic, key=key, value=value)
             except BufferError:

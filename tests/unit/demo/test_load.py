@@ -1,11 +1,12 @@
 # ruff: noqa: S311  sample data, not secrets
 import json
 from collections import Counter
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 
-from inflect.demo.load import BURST_RATE, CYCLE_S, STREAMS, Stream, order, rate_at, reading, visit
+from inflect.demo.load import BURST_RATE, CYCLE_S, SHIPMENTS, STREAMS, Stream, order, rate_at, reading, visit
 from inflect.demo.main import Load
 
 
@@ -50,6 +51,24 @@ def test_what_is_due_is_made() -> None:
     assert 400 * 10 < sink.taken.total() < 600 * 10
 
 
+def test_a_stream_may_come_late_and_be_encoded() -> None:
+    sink = Sink()
+    load = run(5, sink)
+    assert SHIPMENTS.topic not in load.made
+    batches: list[int] = []
+
+    def encode(values: Sequence[bytes]) -> list[bytes]:
+        batches.append(len(values))
+        return [b"\0" + value for value in values]
+
+    load.add(SHIPMENTS, encode)
+    for tick in range(51, 151):
+        load.until(tick / 10)
+    assert sum(batches) == load.made[SHIPMENTS.topic] == sink.taken[SHIPMENTS.topic]
+    assert 400 < sink.taken[SHIPMENTS.topic] < 800
+    assert not any(rate_at(SHIPMENTS, second) == BURST_RATE for second in range(CYCLE_S))
+
+
 def test_a_full_queue_loses_samples_and_not_the_load() -> None:
     sink = Sink(room=50)
     run(5, sink)
@@ -62,7 +81,7 @@ def test_a_machine_that_slept_is_not_flooded_afterwards() -> None:
     assert sink.taken.total() < 2 * BURST_RATE
 
 
-@pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.topic)
+@pytest.mark.parametrize("stream", [*STREAMS, SHIPMENTS], ids=lambda stream: stream.topic)
 def test_every_stream_gives_keyed_events(stream: Stream) -> None:
     key, value = stream.make(Random(1), 1)
     assert key
