@@ -23,7 +23,7 @@ from inflect.worker.main import run_local
 from tests.faults.defects import run_defective
 from tests.integration.worker.crew import Crew, Hand
 from tests.soak import reference
-from tests.soak.verdict import Verdict, judge
+from tests.soak.verdict import Subject, Verdict, judge
 from tests.waiting import eventually
 
 BATCH = BatchLimits(max_events=200, max_wait_ms=50)
@@ -82,8 +82,9 @@ class Scene:
         crew = self.crew
         with suppress(AssertionError):
             eventually(self.caught_up, within_s=3)
-        topics = {"source": crew.source, "target": crew.target, "dead_letter": crew.dead_letter}
-        return judge(crew.servers, topics, self.written, group=f"inflect-{crew.name}", stable_within_s=stable_within_s)
+        group = f"inflect-{crew.name}"
+        subject = Subject(crew.source, crew.target, crew.dead_letter, group, self.written)
+        return judge(crew.servers, subject, stable_within_s)
 
     def caught_up(self) -> bool:
         """Whether all of the source is committed, markers included."""

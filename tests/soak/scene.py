@@ -1,5 +1,6 @@
 """One soak from the first event to the verdict."""
 
+import json
 import random
 import sys
 import threading
@@ -14,19 +15,21 @@ from confluent_kafka import Producer
 
 from inflect.embedded.kafka import KafkaServer
 from inflect.embedded.postgres import PostgresServer
+from inflect.embedded.registry import RegistryServer
 from inflect.kafka.admin import Admin, NewTopicSpec
 from inflect.kafka.producer import plain_producer
 from tests.installation import Installation
+from tests.plugins.registry import register_at
 from tests.soak import reference
-from tests.soak.faults import Target, inflict, schedule
-from tests.soak.verdict import Verdict, judge
+from tests.soak.faults import EVERY_S, Target, inflict, schedule
+from tests.soak.verdict import Subject, Verdict, judge
 from tests.waiting import eventually
 
 NAME = "soak"
 PARTITIONS = 4
 TOPICS = {"source": "soak-in", "target": "soak-out", "dead_letter": "soak-dlq"}
 EVENTS_A_SECOND = 6_000
-MOST_EVENTS = 1_000_000
+MOST_EVENTS = 2_000_000
 QUIET_WITHIN_S = 180
 
 
@@ -43,6 +46,7 @@ class Load:
     producer: Producer
     events: int
     seconds: float
+    ids: tuple[int, ...]
     written: int = 0
     refused: list[str] = field(default_factory=list)
 
@@ -50,7 +54,7 @@ class Load:
         """Write all events; the idempotent client keeps them through a broker's restart."""
         started, pause = time.monotonic(), threading.Event()
         for n in range(self.events):
-            key, value = reference.event(n)
+            key, value = reference.event(n, self.ids)
             self._write(key, value)
             self.written = n + 1
             if n % 100 == 0:
@@ -75,21 +79,33 @@ def soak(directory: Path, *, seconds: int, seed: int, workers: int = 2) -> dict[
     with (
         KafkaServer(directory / "kafka", port=None) as kafka,
         PostgresServer(directory / "postgres", port=None) as postgres,
+        RegistryServer(directory / "registry", port=None) as registry,
     ):
         topics = [NewTopicSpec(topic, PARTITIONS) for topic in TOPICS.values()]
         with Admin({"bootstrap.servers": kafka.bootstrap_servers}) as admin:
             admin.create_topics(topics)
-        with Installation(directory, kafka.bootstrap_servers, postgres.url) as installation:
+        _register(registry, "target")
+        ids = _register(registry, "source")
+        installation = Installation(directory, kafka.bootstrap_servers, postgres.url)
+        installation.environment["INFLECT_REGISTRY_URL"] = registry.url
+        with installation:
             installation.write_processors(reference.PROCESSORS)
             installation.must("sync")
-            installation.apply(reference.pipeline(NAME, **TOPICS, workers=workers))
-            return _suffer(Target(installation, kafka, postgres, NAME), seconds, seed)
+            document = reference.pipeline(NAME, **TOPICS, workers=workers)
+            installation.apply(document)
+            return _suffer(Target(installation, kafka, postgres, registry, document), ids, seconds, seed)
 
 
-def _suffer(target: Target, seconds: int, seed: int) -> dict[str, Any]:
+def _register(registry: RegistryServer, end: str) -> tuple[int, ...]:
+    """Register the schemas of one end; their ids."""
+    subject = reference.subject(TOPICS[end])
+    return tuple(register_at(registry.url, subject, json.dumps(text), "JSON") for text in reference.SCHEMAS[end])
+
+
+def _suffer(target: Target, ids: tuple[int, ...], seconds: int, seed: int) -> dict[str, Any]:
     events = min(MOST_EVENTS, seconds * EVENTS_A_SECOND)
     servers = target.kafka.bootstrap_servers
-    load = Load(plain_producer({"bootstrap.servers": servers, "message.timeout.ms": "0"}), events, seconds)
+    load = Load(plain_producer({"bootstrap.servers": servers, "message.timeout.ms": "0"}), events, seconds, ids)
     writer = threading.Thread(target=load.run, daemon=True)
     done: Counter[str] = Counter()
     draw = random.Random(seed)  # noqa: S311  a schedule, not a secret
@@ -104,11 +120,11 @@ def _suffer(target: Target, seconds: int, seed: int) -> dict[str, Any]:
     say(f"{time.monotonic() - started:6.1f} s  all {events:,} written; waiting for the last to be settled")
     counts = eventually(lambda: settled(target.installation, events), within_s=QUIET_WITHIN_S) or {}
     say(f"{time.monotonic() - started:6.1f} s  settled; reading everything back")
-    verdict = judge(servers, TOPICS, events, group=f"inflect-{NAME}")
+    verdict = judge(servers, Subject(**TOPICS, group=f"inflect-{NAME}", events=events, ids=ids))
     for example in verdict.examples:
         say(example)
     run = {"seed": seed, "seconds": seconds, "events": events}
-    faults = {k: done[k] for k in ("worker_kill", "supervisor_kill", "broker_restart", "postgres_restart")}
+    faults = {kind: done[kind] for kind in EVERY_S}
     return {**run, **figures(events, verdict, counts), "faults": faults}
 
 

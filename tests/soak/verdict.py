@@ -4,9 +4,8 @@ Order is that of the source: per source partition and key, by source offset. Whe
 key moves to another one, and Kafka promises nothing between the two.
 """
 
-import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -83,34 +82,44 @@ def hidden_records(servers: str, topic: str, within_s: float) -> int:
                 return max(hidden, 0)
 
 
-def judge(
-    servers: str, topics: Mapping[str, str], events: int, *, group: str, stable_within_s: float = STABLE_WITHIN_S
-) -> Verdict:
-    """Compare target and dead letter topic with the reference over all `events` written, and the books with both."""
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is judged: `events` written to a pipeline's topics, with the wire prefixes of `ids` when there are some."""
+
+    source: str
+    target: str
+    dead_letter: str
+    group: str
+    events: int
+    ids: tuple[int, ...] = ()
+
+
+def judge(servers: str, subject: Subject, stable_within_s: float = STABLE_WITHIN_S) -> Verdict:
+    """Compare target and dead letter topic with the reference over all events written, and the books with both."""
     verdict = Verdict()
-    for topic in (topics["target"], topics["dead_letter"]):
+    for topic in (subject.target, subject.dead_letter):
         if hidden := hidden_records(servers, topic, stable_within_s):
             verdict.hidden += hidden
             verdict.note(f"{topic}: {hidden} records are hidden behind an open transaction")
-    delivered, dead = bytearray(events), bytearray(events)
-    _judge_target(verdict, servers, topics, delivered)
-    for message in committed_records(servers, topics["dead_letter"], 0):
-        n = json.loads(message.value() or b"{}")["n"]
+    delivered, dead = bytearray(subject.events), bytearray(subject.events)
+    _judge_target(verdict, servers, subject, delivered)
+    for message in committed_records(servers, subject.dead_letter, 0):
+        n = reference.plain(message.value())["n"]
         dead[n] += 1
-        if (message.key(), message.value()) != reference.event(n):
+        if (message.key(), message.value()) != reference.event(n, subject.ids):
             verdict.wrong += 1
             verdict.note(f"dead letter {n} is not the original")
-    for n in range(events):
+    for n in range(subject.events):
         _count(verdict, n, delivered[n], dead[n])
-    _judge_books(verdict, servers, group, topics["source"], reference.Expectation(events))
+    _judge_books(verdict, servers, subject)
     return verdict
 
 
-def _judge_target(verdict: Verdict, servers: str, topics: Mapping[str, str], delivered: bytearray) -> None:
-    partitions, offsets = _places(servers, topics["source"], len(delivered))
+def _judge_target(verdict: Verdict, servers: str, subject: Subject, delivered: bytearray) -> None:
+    partitions, offsets = _places(servers, subject.source, subject.events)
     last: dict[tuple[bytes, int], int] = {}
-    for message in committed_records(servers, topics["target"], 0):
-        document, key = json.loads(message.value() or b"{}"), message.key() or b""
+    for message in committed_records(servers, subject.target, 0):
+        document, key = reference.plain(message.value()), message.key() or b""
         n = document["n"]
         delivered[n] += 1
         line = key, partitions[n]
@@ -127,15 +136,16 @@ def _places(servers: str, source: str, events: int) -> tuple[list[int], list[int
     """Source partition and offset of every event; -1 where it is not there."""
     partitions, offsets = [-1] * events, [-1] * events
     for message in committed_records(servers, source):
-        n = json.loads(message.value() or b"{}")["n"]
+        n = reference.plain(message.value())["n"]
         partitions[n], offsets[n] = message.partition() or 0, message.offset() or 0
     return partitions, offsets
 
 
-def _judge_books(verdict: Verdict, servers: str, group: str, source: str, wanted: reference.Expectation) -> None:
+def _judge_books(verdict: Verdict, servers: str, subject: Subject) -> None:
+    wanted = reference.Expectation(subject.events)
     with Admin({"bootstrap.servers": servers}) as admin:
         try:
-            progress, ends = admin.committed(group, source), admin.ends(source)
+            progress, ends = admin.committed(subject.group, subject.source), admin.ends(subject.source)
         except UnreachableError as error:  # offsets of an open transaction are not told
             verdict.books += 1
             verdict.note(str(error))
