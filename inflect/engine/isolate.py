@@ -25,8 +25,15 @@ from inflect.errors import Fault, RefusedError
 from inflect.model.schema import Schema
 
 _HARNESS = ("values", "context", "world", "settle", "run")
-# What a format adds in front of the last two: the script of others that reads its schemas, and ours that uses it.
-_CODECS = {"avro": "avsc", "protobuf": "protobufjs"}
+# What formats with a schema add in front: the script of others that reads schemas, and our files that use it.
+_BYTES = ("bytes", "ends")
+_CODECS = {
+    "avro": ("avsc", ("avro/schemas", "avro/reading", "avro/writing")),
+    "protobuf": (
+        "protobufjs",
+        ("protobuf/schemas", "protobuf/scalars", "protobuf/reading", "protobuf/writing", "protobuf/known"),
+    ),
+}
 
 # How long V8 may take to notice that it was told to stop: its own long strokes (sort, fill) cannot be interrupted.
 GRACE_S = 3.0
@@ -70,8 +77,11 @@ class FramingError(Exception):
 def _harness(codecs: tuple[str, ...]) -> str:
     """The half of the engine that lives inside V8, as one expression; its files share one scope."""
     folder = resources.files("inflect.engine").joinpath("harness")
-    scripts = [vendored(_CODECS[codec]) for codec in codecs]
-    names = [*_HARNESS[:3], *(["bytes"] if codecs else []), *codecs, *_HARNESS[3:]]
+    scripts = [vendored(_CODECS[codec][0]) for codec in codecs]
+    names = [*_HARNESS[:1], *(_BYTES if codecs else ())]
+    for codec in codecs:
+        names += _CODECS[codec][1]
+    names += _HARNESS[1:]
     parts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in names]
     return "\n".join(["(() => {", "'use strict'", *scripts, *parts, "})()", "//# sourceURL=inflect:harness"])
 

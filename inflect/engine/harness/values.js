@@ -219,7 +219,7 @@ const encoders = {
   },
 }
 // The ends of the pipeline: a line to a value, a value to an output. A codec opens both where a format needs a schema
-// (`bytes.js`).
+// (`ends.js`).
 let decode = parseLine
 let encode
 const codecs = {}
