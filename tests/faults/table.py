@@ -28,6 +28,20 @@ the output, and books that balance. That judgement is itself tested with defects
 Order per key holds per source partition. A topic that gets partitions while it is written to (A36, A37) moves keys to
 other partitions, as Kafka does for every producer: then a key's events before and after may be read in any order.
 
+## What Kafka and its client do not promise, and what is done about it
+
+- **A transaction may stay open** when its worker dies or hangs. Readers of committed records then wait at its first
+  record, whatever was committed behind it, until the slot's next producer ends it (a second or two) or the broker does:
+  after 15 s, and at most 10 s until it looks. Nothing is lost meanwhile, and the books are right before readers see it.
+- **`send_offsets_to_transaction` may never return** in librdkafka 2.16 when the group's coordinator is lost at that
+  moment, as by a broker's restart (confluentinc/librdkafka#5456). It is given up after 6 s, and the producer renewed.
+- **A request may be repeated on a new connection without a word**, and the first one arrive late, in a later
+  transaction of the same epoch (KAFKA-17754). A connection that broke, or a request without an answer, is read from the
+  client's log before the next transaction begins, and the producer renewed, which makes the late request one of an old
+  epoch. A13 shows both: the late commit refused, and what it does to a producer that was not renewed.
+
+## Rows
+
 | row | fault | what happens | proven by |
 | --- | --- | --- | --- |
 """
