@@ -107,6 +107,7 @@ def test_a_dead_letter_topic_forgets_nothing_by_itself(
 ) -> None:
     """Letters keep their events' times: those of old events would be gone within minutes."""
     dead, kept = f"{topic}-dlq", f"{topic}-kept"
+    record(database, version("filters/paid.js"))
     do(database, admin, document(steps=[{"filter": "paid", "filtered": kept}], dead_letter=dead))
     eventually(lambda: all_there(admin, dead, kept), why="brokers learn of new topics a moment later")
     retention = {name: found["retention.ms"] for name, found in admin.topic_configs([dead, kept]).items()}
