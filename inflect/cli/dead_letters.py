@@ -5,7 +5,8 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,8 @@ def list_(ctx: click.Context, /, name: str, *, group: bool, as_json: bool, **opt
         raise UsageError("--group counts all open letters: leave --cause and --redriven out")
     with database(settings) as db:
         if group:
-            causes = control.group_letters(db, settings.kafka, name, progress=_counter("read"))
+            with _counting("read") as progress:
+                causes = control.group_letters(db, settings.kafka, name, progress=progress)
             emit(causes) if as_json else _print_causes(causes, name)
             return
         page = control.list_letters(db, settings.kafka, name, **options)
@@ -123,14 +125,8 @@ def redrive(ctx: click.Context, /, name: str, *, yes: bool, as_json: bool, **opt
     with database(settings) as db:
         if not order.dry_run:
             confirm(f"Redrive {_chosen(order)} of {name}?", "`--dry-run` says what would become of them.", yes=yes)
-        answer = redriver.run(
-            db,
-            settings,
-            name,
-            order,
-            author=author(),
-            progress=_counter("looked at" if order.dry_run else "redriven"),
-        )
+        with _counting("looked at" if order.dry_run else "redriven") as progress:
+            answer = redriver.run(db, settings, name, order, author=author(), progress=progress)
     emit(answer) if as_json else _print_answer(answer, dry_run=order.dry_run)
     fail(1 if answer.get("refused") or answer.get("stopped") else 0)
 
@@ -155,9 +151,10 @@ def _chosen(order: "Order") -> str:
     return f"the open dead letters of cause {order.selection.cause}" if order.selection.cause else "all dead letters"
 
 
-def _counter(did: str) -> Callable[[Any], None]:
-    """Progress on stderr, once a second: on a terminal one line that counts, else a line each."""
-    told = monotonic()
+@contextmanager
+def _counting(did: str) -> Iterator[Callable[[Any], None]]:
+    """Progress on stderr, once a second: on a terminal one line that counts and goes away, else a line each."""
+    told, terminal = monotonic(), sys.stderr.isatty()
 
     def tell(progress: Any) -> None:
         nonlocal told
@@ -165,10 +162,13 @@ def _counter(did: str) -> Callable[[Any], None]:
             return
         told = monotonic()
         count = progress if isinstance(progress, int) else progress["selected"]
-        terminal = sys.stderr.isatty()
         click.echo(f"\r{did} {count:,}\033[K" if terminal else f"{did} {count:,}", err=True, nl=not terminal)
 
-    return tell
+    try:
+        yield tell
+    finally:
+        if terminal:
+            click.echo("\r\033[K", err=True, nl=False)
 
 
 def _print_letters(letters: Sequence[Mapping[str, Any]], name: str) -> None:

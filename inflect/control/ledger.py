@@ -39,7 +39,7 @@ class Ledger:
     def mark(self, place: Place, offset: int) -> Mark | None:
         """What became of a letter; None while it is open."""
         raw = self._marks.get(place, {}).get(offset)
-        return None if raw is None else _mark(orjson.loads(raw))
+        return None if raw is None else _mark(_told(raw))
 
     def add(self, key: bytes | None, value: bytes | None) -> None:
         """Take a record of the ledger's topic; those of other pipelines and topics are passed."""
@@ -48,7 +48,7 @@ class Ledger:
         if name != self.pipeline or topic not in self.topic_ids or not (partition + offset).isdecimal():
             return
         marks = self._marks.setdefault((topic, int(partition)), {})
-        if value and orjson.loads(value).get("topic_id") == self.topic_ids[topic]:
+        if value and _told(value).get("topic_id") == self.topic_ids[topic]:
             marks[int(offset)] = value
         else:
             marks.pop(int(offset), None)
@@ -91,6 +91,15 @@ def _everything(admin: Admin) -> Iterator[Span]:
     starts = admin.starts(TOPIC)
     for partition, end in admin.written_ends(TOPIC).items():
         yield Span(TOPIC, partition, starts[partition], end)
+
+
+def _told(value: bytes) -> dict[str, Any]:
+    """What a record says; one that somebody else wrote into the topic says nothing."""
+    try:
+        told = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _mark(told: Mapping[str, Any]) -> Mark:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -41,7 +42,9 @@ def test_every_verb_is_there_and_explains_itself() -> None:
 def test_everything_that_prints_prints_json_too() -> None:
     silent = {"demo", "serve", "worker", "completion"}
     for verb in VERBS - silent:
-        assert "--json" in inflect(verb, "--help").stdout, verb
+        command = cli.commands[verb]
+        words = [(verb, each) for each in command.commands] if isinstance(command, click.Group) else [(verb,)]
+        assert all("--json" in inflect(*each, "--help").stdout for each in words), verb
 
 
 def test_schema_prints_the_grammar() -> None:
