@@ -14,6 +14,8 @@ _CHILDREN: Final = ("items", "additionalItems", "prefixItems", "contains", "addi
                     "unevaluatedItems", "unevaluatedProperties", "properties", "patternProperties")  # fmt: skip
 # Stands for a schema that is not followed: it may be the one it is part of.
 _UNKNOWN: Final = ()
+# So deep are schemas inside schemas followed, in Python's stack; behind it any number of ways is possible.
+_FOLLOWED: Final = 200
 _TOO_DEEP_TO_TELL: Final = 1_000
 _REFERENCES: Final = ("$ref", "$dynamicRef", "$recursiveRef")
 
@@ -27,10 +29,7 @@ class Branches:
         self._known: dict[int, tuple[int, bool]] = {}
         self._open: set[int] = set()
         self._widest = 1
-        try:
-            self.many, _ = self._count(document, document)
-        except RecursionError:
-            self.many, self._widest = 1, _TOO_DEEP_TO_TELL
+        self.many, _ = self._count(document, document)
 
     def ways(self, depth: int) -> int:
         """A bound for a value that is nested `depth` deep: a schema may be inside itself once for each level."""
@@ -41,6 +40,9 @@ class Branches:
         if not isinstance(schema, dict):
             return 1, schema is _UNKNOWN
         if id(schema) in self._open:
+            return 1, True
+        if len(self._open) == _FOLLOWED:
+            self._widest = _TOO_DEEP_TO_TELL
             return 1, True
         if id(schema) not in self._known:
             self._open.add(id(schema))

@@ -20,6 +20,8 @@ from inflect.schemas.branches import Branches
 
 MAX_REFERENCES: Final = 100
 MAX_TEXT_BYTES: Final = 4_000_000
+MAX_REFS: Final = 10_000
+"""How many `$ref` a schema may hold; the time to read them grows with their square."""
 MAX_BRANCHES: Final = 10_000
 """How many ways through its alternatives a schema may have."""
 
@@ -111,7 +113,10 @@ def _document(text: str, name: str) -> Any:
 def _check_sizes(schema: Schema) -> None:
     if len(schema.references) > MAX_REFERENCES:
         raise _refused("", f"refers to {len(schema.references)} schemas; at most {MAX_REFERENCES}")
-    if sum(map(len, (schema.text, *schema.references.values()))) > MAX_TEXT_BYTES:
+    texts = (schema.text, *schema.references.values())
+    if sum(text.count('"$ref"') for text in texts) > MAX_REFS:
+        raise _refused("", f"holds more than {MAX_REFS:,} `$ref` with all it refers to")
+    if sum(map(len, texts)) > MAX_TEXT_BYTES:
         raise _refused("", f"is larger than {MAX_TEXT_BYTES:,} bytes with all it refers to")
 
 

@@ -167,10 +167,21 @@ def test_c13_a_schema_that_refers_to_itself_is_read_to_any_depth() -> None:
     assert check({"$ref": "#"}, "1") is None
 
 
+def chained(links: int, *, inside: bool) -> dict[str, Any]:
+    """Definitions each of which refers to the next, at the same place of a value or one further inside."""
+    refs = [{"$ref": f"#/$defs/d{n + 1}"} for n in range(links)]
+    defs: dict[str, Any] = {f"d{n}": {"properties": {"a": ref}} if inside else ref for n, ref in enumerate(refs)}
+    return {"$defs": defs | {f"d{links}": {"type": "string"}}, "$ref": "#/$defs/d0"}
+
+
 def test_c13_a_chain_of_a_thousand_references_has_an_end() -> None:
-    links: dict[str, Any] = {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(1000)}
-    chain = {"$defs": links | {"d1000": {"type": "string"}}, "$ref": "#/$defs/d0"}
-    assert check(chain, "1") is not None
+    assert check(chained(1_000, inside=False), "1") is not None
+    assert check(chained(1_000, inside=True), '{"a":{"a":1}}') is None
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_c13_more_references_than_can_be_read_in_time_are_refused(inside: bool) -> None:  # noqa: FBT001  both kinds
+    assert "more than 10,000 `$ref`" in refusal(chained(10_001, inside=inside))
 
 
 def test_c13_more_references_than_anybody_needs_are_refused() -> None:
