@@ -89,6 +89,8 @@ class SourceConsumer:
         self.progress: dict[int, PartitionProgress] = {}  # as committed, for the partitions held now
         self._meanwhile = meanwhile
         self._largest_bytes = 1
+        self._beside_bytes = 0
+        self._has_seen = False
         self._revoked: set[int] = set()
         self._out_of_range: set[int] = set()
         self._failed: Exception | None = None
@@ -125,18 +127,26 @@ class SourceConsumer:
             if self._failed is not None:
                 raise ConsumerLostError(f"consumer failed while joining: {self._failed}") from self._failed
             events = self._events(messages)
-            return Fetched(batch_of(self.topic, events), self._positions(events), self._membership(), gaps)
+            batch = batch_of(self.topic, events)
+            self._beside_bytes = max(self._beside_bytes // 2, most_beside(batch))
+            self._has_seen |= len(batch) > 0
+            return Fetched(batch, self._positions(events), self._membership(), gaps)
 
     def _gather(self, max_events: int, idle_s: float, gather_s: float) -> list[Any]:
-        """Take events in chunks that grow while events are small, so that a batch stays below its budget of bytes."""
+        """Take events in chunks that grow while events are small, so that a batch stays below its budget of bytes.
+
+        Of a message only its value's size is known without a copy; keys and headers are taken to be as large as the
+        largest of the batches before; the first batch is small.
+        """
+        max_events = max_events if self._has_seen else min(max_events, _FIRST_CHUNK)
         messages: list[Any] = self._consumer.consume(1, idle_s)
         deadline = monotonic() + gather_s
         taken_bytes, chunk = 0, _FIRST_CHUNK
         newest = messages
         while newest and len(messages) < max_events and not self._revoked:
-            taken_bytes += sum(map(len, newest))
+            taken_bytes += sum(map(len, newest)) + len(newest) * self._beside_bytes
             self._largest_bytes = max(self._largest_bytes // 2, *map(len, newest), 1)
-            room = (MAX_BATCH_BYTES - taken_bytes) // self._largest_bytes
+            room = (MAX_BATCH_BYTES - taken_bytes) // (self._largest_bytes + self._beside_bytes)
             left_s = deadline - monotonic()
             if room < 1 or left_s <= 0:
                 break
@@ -294,6 +304,14 @@ def _lost_when(what: str) -> Iterator[None]:
         yield
     except KafkaException as error:
         raise ConsumerLostError(f"cannot {what}: {error.args[0].str()}") from error
+
+
+def most_beside(batch: Batch) -> int:
+    """Bytes of the largest key and the largest headers of a batch: what its events hold beside their values."""
+    keys = max(map(len, filter(None, batch.keys)), default=0)
+    if not any(batch.headers):
+        return keys
+    return keys + max(sum(len(name) + len(value or b"") for name, value in headers or ()) for headers in batch.headers)
 
 
 def _start(progress: PartitionProgress) -> int:
