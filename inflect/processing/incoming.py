@@ -5,7 +5,7 @@ one that cannot be known now raises `SchemaAwayError`, before anything of the ba
 read in V8, which is taught the schemas; JSON is checked here. JSON without prefix and schema costs nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Final
 
@@ -20,6 +20,8 @@ from inflect.schemas.writers import WriterSchemas
 
 MAGIC: Final = 0
 PREFIX_BYTES: Final = 5
+LOOK_UP_S: Final = 2.0
+"""How long a batch may take for ids that are not known yet; what follows is fetched again."""
 
 Teach = Callable[[Mapping[int, Schema]], object]
 
@@ -50,7 +52,7 @@ class Incoming:
         """
         if self._format in CODECS:
             if not self._from_file:  # bytes without a prefix may begin with a zero too
-                self._learn(batch, framed)
+                return self._learn(batch, framed)
         elif framed.prefixed or self._own is not None:
             return self._check_all(framed, deadline)
         return len(batch)
@@ -59,22 +61,37 @@ class Incoming:
         """Whether a value of the source's format brings the id of its schema along."""
         return self._format in {*CODECS, "json"} and bool(value) and value is not None and value[0] == MAGIC
 
-    def _learn(self, batch: Batch, framed: Frame) -> None:
-        """Make the schemas that the batch names known to V8; events that name none fail here."""
-        found = self._look_up({value[1:PREFIX_BYTES] for value in batch.values if value and value[0] == MAGIC})
+    def _learn(self, batch: Batch, framed: Frame) -> int:
+        """Make the schemas that the batch names known to V8; events that name none fail here. Returns as `read`."""
+        found, reach = self._look_up(batch.values)
         self._teach({number: schema for number, schema in found.items() if isinstance(schema, Schema)})
         unknown = {number: failure for number, failure in found.items() if isinstance(failure, Failure)}
         if not unknown:
-            return
-        for index, value in enumerate(batch.values):
+            return reach
+        for index, value in enumerate(batch.values[:reach]):
             if value and value[0] == MAGIC and index not in framed.settled:
                 failure = unknown.get(int.from_bytes(value[1:PREFIX_BYTES], "big"))
                 if failure is not None:
                     framed.settle(index, failure)
+        return reach
 
-    def _look_up(self, ids: Iterable[bytes]) -> dict[int, Schema | Failure]:
-        numbers = sorted(int.from_bytes(four, "big") for four in ids if len(four) == PREFIX_BYTES - 1)
-        return {number: self._schema(number) for number in numbers}
+    def _look_up(self, values: Sequence[bytes | None]) -> tuple[dict[int, Schema | Failure], int]:
+        """What the ids of events mean, and up to where: bytes that are no ids at all may name another one each."""
+        deadline = monotonic() + LOOK_UP_S
+        seen: set[bytes] = set()
+        found: dict[int, Schema | Failure] = {}
+        for index, value in enumerate(values):
+            if not value or value[0] != MAGIC:
+                continue
+            four = value[1:PREFIX_BYTES]
+            if four in seen or len(four) < PREFIX_BYTES - 1:
+                continue
+            if index and monotonic() > deadline:
+                return found, index
+            seen.add(four)
+            number = int.from_bytes(four, "big")
+            found[number] = self._schema(number)
+        return found, len(values)
 
     def _schema(self, number: int) -> Schema | Failure:
         try:
@@ -96,9 +113,10 @@ class Incoming:
     def _check_all(self, framed: Frame, deadline: float) -> int:
         lines = framed.lines
         named: Mapping[int, Schema | Failure] = {}
+        reach = len(lines)
         if framed.prefixed and not (self._from_file and not self._registered):
-            named = self._look_up({line[1:PREFIX_BYTES] for line in lines if line and line[0] == MAGIC})
-        for index, line in enumerate(lines):
+            named, reach = self._look_up(lines)
+        for index, line in enumerate(lines[:reach]):
             if not line:
                 continue
             if index and monotonic() > deadline:
@@ -108,7 +126,7 @@ class Incoming:
                 framed.settle(index, what)
             elif what is not line:
                 framed.replace(index, what)
-        return len(lines)
+        return reach
 
     def _checked(self, line: bytes, named: Mapping[int, Schema | Failure]) -> bytes | Failure:
         """The JSON of one value without its prefix; or why it cannot go on."""

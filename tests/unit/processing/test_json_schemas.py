@@ -13,6 +13,7 @@ from inflect.model.event import Counts, Failure, StepCounts
 from inflect.model.revision import Revision
 from inflect.model.schema import PinnedSchema, Schema
 from inflect.processing import chain as module
+from inflect.processing import incoming
 from inflect.processing.chain import Chain, Settled
 from inflect.schemas.writers import WriterSchemas
 from tests.unit.processing.chains import NOW, batch, error, revision, settle
@@ -229,3 +230,20 @@ def test_checks_that_take_too_long_settle_a_prefix_and_the_next_batch_is_smaller
             assert sum(counts.dead_lettered for counts in settled.counts.values()) == settled.count
             assert settled.halted is None
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.row("C08")
+@pytest.mark.parametrize("end", ["json", "avro"])
+def test_events_that_name_an_unknown_id_each_do_not_hold_the_loop(end: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    def slow(_writers: WriterSchemas, _number: int) -> None:
+        now[0] += 0.5
+
+    monkeypatch.setattr(incoming, "monotonic", lambda: now[0])
+    monkeypatch.setattr(WriterSchemas, "get", slow)
+    base = revision(THROUGH, formats=(end, "json"))
+    with WriterSchemas(None, None) as writers, Chain(base, max_record_bytes={}, writers=writers) as opened:
+        settled = opened.settle(batch([prefixed(number, b"{}") for number in range(100, 110)]), now=NOW)
+    assert settled.count == 1 + incoming.LOOK_UP_S / 0.5
+    assert settled.counts == {0: Counts(5, 0, 0, 5)}
