@@ -73,8 +73,8 @@ def held_for_member(spot: Spot, name: str) -> list[Part]:
         if name in properties:
             own.append(properties[name])
         for pattern, inner in part.schema.get("patternProperties", {}).items():
-            search = patterns.compiled(pattern)
-            if search is not None and search.search(name):
+            matches = patterns.matcher(pattern)
+            if matches is not None and matches(name):
                 own.append(inner)
         if not own and "additionalProperties" in part.schema:
             own.append(part.schema["additionalProperties"])
@@ -101,12 +101,12 @@ def _allows(rule: Any, name: str) -> bool:
     """Whether a rule for names allows one, as far as that is plain to see."""
     if not isinstance(rule, dict):
         return rule is not False
-    search = patterns.compiled(rule["pattern"]) if "pattern" in rule else None
+    matches = patterns.matcher(rule["pattern"]) if "pattern" in rule else None
     return (
         name in rule.get("enum", [name])
         and rule.get("const", name) == name
         and rule.get("minLength", 0) <= len(name) <= rule.get("maxLength", len(name))
-        and (search is None or search.search(name) is not None)
+        and (matches is None or matches(name))
     )
 
 

@@ -6,15 +6,19 @@ seeded. Look-arounds and word boundaries are not aimed at: the result is searche
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from random import Random
 from re import _parser as reader  # type: ignore[attr-defined]  # what `re` itself reads with; not typed
 from string import ascii_letters, ascii_lowercase, digits, punctuation
 from typing import Any
 
+import jsonschema_rs
+
 _TRIES = 40
 _MORE = 6
+_LONGEST = 100_000
+_BACKTRACKS = 10_000
 _WORD = ascii_letters + digits + "_"
 _FRIENDLY = ascii_lowercase + digits
 _EVERY = ascii_letters + digits + punctuation + " éßЖ中"
@@ -66,20 +70,27 @@ def _with_properties(pattern: str) -> str:
 
 
 @lru_cache(maxsize=1000)
-def compiled(pattern: str) -> re.Pattern[str] | None:
-    """Compile an ECMA-262 expression; None for one that Python cannot read."""
+def matcher(pattern: str) -> Callable[[str], bool] | None:
+    """Return what tells whether a pattern is found in a text; None for one that cannot be used.
+
+    It is the validator's engine that looks, since that one gives up: Python's may backtrack for years.
+    """
+    options = jsonschema_rs.FancyRegexOptions(_BACKTRACKS)
     try:
-        return re.compile(translate(pattern), re.ASCII)
-    except (re.error, OverflowError, RecursionError):
+        return jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=options).is_valid
+    except ValueError:
         return None
 
 
 def examples(pattern: str, rng: Random, shortest: int = 0, longest: int | None = None) -> Iterator[str]:
     """Draw some texts in which the pattern is found, within the lengths where that can be done."""
-    search = compiled(pattern)
-    if search is None:
+    found = matcher(pattern)
+    try:
+        tree = reader.parse(translate(pattern), re.ASCII)
+    except (re.error, OverflowError, RecursionError):
         return
-    tree = reader.parse(search.pattern, re.ASCII)
+    if found is None or tree.getwidth()[0] > _LONGEST:
+        return
     free = _free_ends(tree)
     for attempt in range(_TRIES):
         # What is needed to reach the length is left to the open repeats, a little more each time.
@@ -87,7 +98,7 @@ def examples(pattern: str, rng: Random, shortest: int = 0, longest: int | None =
         text = "".join(_draw(tree, rng, more, {}))
         if len(text) < shortest and free:
             text += "".join(rng.choices(_FRIENDLY, k=shortest - len(text)))
-        if len(text) >= shortest and (longest is None or len(text) <= longest) and search.search(text):
+        if len(text) >= shortest and (longest is None or len(text) <= longest) and found(text):
             yield text
 
 

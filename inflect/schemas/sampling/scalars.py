@@ -12,6 +12,7 @@ from inflect.schemas.sampling.walk import ImpossibleError, Place
 
 _USUAL = 1000
 _FINER = 1000
+_LONGEST = 1_000_000
 
 Schemas = Sequence[Mapping[str, Any]]
 
@@ -98,11 +99,13 @@ def text(place: Place, schemas: Schemas, rng: Random) -> str:
     longest = min((int(schema["maxLength"]) for schema in schemas if "maxLength" in schema), default=None)
     if longest is not None and shortest > longest:
         raise ImpossibleError(place.path, f"a text cannot have at least {shortest} and at most {longest} characters")
+    if shortest > _LONGEST:
+        raise ImpossibleError(place.path, f"a text of {shortest:,} characters is longer than is made here")
     wanted = [schema["pattern"] for schema in schemas if "pattern" in schema]
-    searches = [search for pattern in wanted if (search := patterns.compiled(pattern))]
+    matchers = [matches for pattern in wanted if (matches := patterns.matcher(pattern))]
     for candidate in _candidates(place, schemas, rng, shortest, longest):
         fits = len(candidate) >= shortest and (longest is None or len(candidate) <= longest)
-        if fits and all(search.search(candidate) for search in searches):
+        if fits and all(matches(candidate) for matches in matchers):
             return candidate
     bounds = f"{shortest} to {'any number of' if longest is None else longest} characters"
     detail = f", pattern {' and '.join(wanted)}" if wanted else ""

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from random import Random
 
 _FIRST = ("Ada", "Alan", "Barbara", "Claude", "Edsger", "Frances", "Grace", "Hedy", "Joan", "Katherine", "Radia")
@@ -55,6 +56,8 @@ _COLOURS = ("red", "orange", "yellow", "green", "blue", "indigo", "violet")
 _STREETS = ("Mill Lane", "Station Road", "Harbour Street", "Church Row", "Orchard Avenue")
 _BEGINNING = datetime(2025, 1, 1, tzinfo=UTC)
 _YEAR_S = 365 * 86_400
+# A text that is longer repeats itself.
+_ORIGINAL = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,9 @@ def phrase(rng: Random) -> str:
 def sentence(rng: Random, length: int = 0) -> str:
     """Draw a sentence, at least so many characters long."""
     text = phrase(rng)
-    while len(text) < length:
+    while len(text) < min(length, _ORIGINAL):
         text += f" {phrase(rng)}"
-    return text.capitalize()
+    return " ".join([text.capitalize()] * max(1, ceil(length / len(text))))
 
 
 def raw_bytes(rng: Random, size: int) -> str:

@@ -171,3 +171,9 @@ def test_numbers_of_any_size_are_made() -> None:
     assert all(event["n"] >= high for event in events)
     low = drawn({"type": "object", "required": ["n"], "properties": {"n": {"type": "number", "maximum": -1e300}}})
     assert all(event["n"] <= -1e300 for event in low)
+
+
+@pytest.mark.parametrize("pattern", ["^(a|a)*b(?=c)", "^(a+)+$"])
+def test_a_pattern_that_backtracks_or_never_ends_takes_no_time(pattern: str) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": pattern, "minLength": 40}}}
+    assert len(drawn(schema, 3)) == 3
