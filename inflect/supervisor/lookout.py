@@ -5,6 +5,7 @@ supervisor, and the supervisor holds no Kafka client (see `position`).
 """
 
 import signal
+import threading
 from collections.abc import Callable
 from multiprocessing.connection import wait
 from typing import Any, Final
@@ -19,6 +20,7 @@ from inflect.settings import Settings
 from inflect.store.database import Database
 
 EVERY_S: Final = 10.0
+END_S: Final = 0.5
 AUTHOR: Final = "supervisor"
 _ANSWER_S: Final = 5.0
 
@@ -26,17 +28,28 @@ _log = logs.get("lookout")
 
 
 def look_out(connection: Any, settings: Settings) -> None:
-    """Look every few seconds until `connection` ends or SIGTERM comes; the target of a companion process."""
+    """Look every few seconds until `connection` ends or SIGTERM comes; the target of a companion process.
+
+    The looks have a thread of their own: a server that takes its time must not delay the end.
+    """
     logs.configure(settings.log_format)
-    with lifecycle.StopSignals() as signals, Database(settings.database_url, max_connections=1) as db:
+    stop = threading.Event()
+    thread = threading.Thread(target=_look_until, args=(stop, settings), name="looks", daemon=True)
+    with lifecycle.StopSignals() as signals:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the supervisor says when
-        ends = (connection.fileno(), signals.fileno())
+        thread.start()
+        wait((connection.fileno(), signals.fileno()))
+        stop.set()
+        thread.join(END_S)
+
+
+def _look_until(stop: threading.Event, settings: Settings) -> None:
+    with Database(settings.database_url, max_connections=1) as db:
         watched = [Watched("schemas", lambda: follow(db, settings)), Watched("lag", lambda: look_at_lag(db, settings))]
-        pause_s = 0.0
-        while not wait(ends, timeout=pause_s):
+        while not stop.is_set():
             for one in watched:
                 one.look()
-            pause_s = EVERY_S
+            stop.wait(EVERY_S)
 
 
 class Watched:

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -16,12 +17,14 @@ from inflect.errors import UnreachableError
 from inflect.kafka.admin import Admin, NewTopicSpec
 from inflect.kafka.producer import plain_producer
 from inflect.model.event import Counts
+from inflect.model.schema import PinnedSchema, Schema
 from inflect.model.status import PartitionProgress
 from inflect.settings import Settings
 from inflect.store.database import Database
-from inflect.store.pipelines import NewRevision, save_revisions
+from inflect.store.pipelines import NewRevision, load_revision, save_revisions
 from inflect.store.workers import progress, save_reports
-from inflect.supervisor.lookout import Watched, look_at_lag, look_out
+from inflect.supervisor.lookout import Watched, follow, look_at_lag, look_out
+from tests.registry_fake import FakeRegistry
 from tests.waiting import eventually
 
 
@@ -66,6 +69,22 @@ def test_a_topic_that_is_gone_keeps_the_end_that_was_seen_last(database: Databas
     rest(database, "nowhere")
     look_at_lag(database, settings)
     assert end(database) == 2
+
+
+@pytest.mark.row("C11")
+def test_a_newer_version_in_the_registry_becomes_a_revision(database: Database, settings: Settings) -> None:
+    with FakeRegistry() as fake:
+        fake.register("orders-value", "{}", "JSON")
+        fake.register("orders-value", '{"type": "object"}', "JSON")
+        source = {"topic": "orders", "schema": {"subject": "orders-value"}}
+        document = {"name": "p", "source": source, "target": {"topic": "out"}}
+        pinned = PinnedSchema(Schema("json", "{}"), "orders-value", 1, 1)
+        new = NewRevision("p", None, document, {}, (), {"source": pinned})
+        save_revisions(database, [new], author="t", origin="cli")
+        follow(database, replace(settings, registry_url=fake.url))
+    loaded = load_revision(database, "p", 2).source_schema
+    assert loaded == PinnedSchema(Schema("json", '{"type": "object"}'), "orders-value", 2, 2)
+    follow(database, settings)  # without a registry there is nobody to ask
 
 
 @contextmanager
