@@ -31,7 +31,14 @@ _CODECS = {
     "avro": ("avsc", ("avro/schemas", "avro/reading", "avro/writing")),
     "protobuf": (
         "protobufjs",
-        ("protobuf/schemas", "protobuf/scalars", "protobuf/reading", "protobuf/writing", "protobuf/known"),
+        (
+            "protobuf/schemas",
+            "protobuf/descriptors",
+            "protobuf/scalars",
+            "protobuf/reading",
+            "protobuf/writing",
+            "protobuf/known",
+        ),
     ),
 }
 

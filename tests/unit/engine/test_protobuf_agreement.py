@@ -1,6 +1,8 @@
 """Protobuf as Google's library reads and writes it, for messages of many shapes."""
 
+import base64
 import json
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -24,13 +26,19 @@ MESSAGES = [
 VALUES = 40
 
 
-def schema_of(name: str) -> Schema:
+def schema_of(name: str, text: Callable[[str], str] = text_of) -> Schema:
     file = {"shapes": "scalars", "legacy": "legacy", "known": "known"}[name.partition(".")[0]]
-    return Schema("protobuf", text_of(file), {"money.proto": text_of("money")} if file == "known" else {})
+    return Schema("protobuf", text(file), {"money.proto": text("money")} if file == "known" else {})
 
 
+def descriptor_of(name: str) -> str:
+    """A file as clients of some languages register it."""
+    return base64.b64encode(POOL.FindFileByName(f"{name}.proto").serialized_pb).decode()
+
+
+@pytest.mark.parametrize("text", [text_of, descriptor_of])
 @pytest.mark.parametrize("name", [*MESSAGES, "shapes.Outer.Inner", "shapes.Outer.Inner.Innermost", "known.Priced"])
-def test_values_are_those_of_google(name: str) -> None:
+def test_values_are_those_of_google(name: str, text: Callable[[str], str]) -> None:
     cls, random = class_of(POOL, name), Random(name)  # noqa: S311  seeded on purpose
     messages = [cls() for _ in range(VALUES)]
     for message in messages[1:]:
@@ -38,7 +46,7 @@ def test_values_are_those_of_google(name: str) -> None:
     if messages[0].DESCRIPTOR.full_name == "legacy.Required":
         fill(messages[0], random)
     shapes = [shape(message) for message in messages]
-    with Codec(schema_of(name), name) as codec:
+    with Codec(schema_of(name, text), name) as codec:
         decoded = codec.decode([message.SerializeToString() for message in messages])
         assert [json.loads(text) if isinstance(text, str) else text for text in decoded] == shapes
         encoded = codec.encode([json.dumps(value) for value in shapes])
@@ -81,6 +89,17 @@ def test_names_of_json_are_taken_on_the_way_out() -> None:
     assert shape(class_of(POOL, "shapes.Cased").FromString(encoded)) == {  # type: ignore[arg-type]  # bytes, else it fails
         "snake_case_name": 1, "camelName": 2, "custom": "x", "_leading": 4,
     }  # fmt: skip
+
+
+def test_a_descriptor_keeps_the_names_and_the_order_of_its_text() -> None:
+    messages = "shapes.Outer", "shapes.Outer.Inner.Innermost", "shapes.Cased"
+    for name in messages:
+        value = {"shapes.Cased": '{"other": "x"}'}.get(name, "{}")
+        written = []
+        for text in (text_of, descriptor_of):
+            with Codec(schema_of(name, text), name) as codec:
+                written.append(codec.encode([value]))
+        assert written[0] == written[1]
 
 
 def test_an_extension_is_a_field_that_the_schema_does_not_know() -> None:

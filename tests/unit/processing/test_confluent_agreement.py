@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -43,15 +44,18 @@ JSON = json.dumps(
 PROTO = """syntax = "proto3";
 package shop;
 message Other { int32 n = 1; }
-message Outer { map<string, int32> counts = 1; message Order { int64 id = 1; string name = 2; repeated string tags = 3; double rate = 4; } }
+message Outer {
+  map<string, int32> counts = 1;
+  message Order { int64 id = 1; string name = 2; repeated string tags = 3; double rate = 4; }
+}
 """
 MESSAGE = "shop.Outer.Order"
 
 
 @pytest.fixture
-def client(request: pytest.FixtureRequest) -> SchemaRegistryClient:
+def client() -> SchemaRegistryClient:
     """A registry of confluent-kafka's own that lives in this process."""
-    return SchemaRegistryClient.new_client({"url": f"mock://{request.node.name}"})
+    return SchemaRegistryClient.new_client({"url": f"mock://{uuid4()}"})
 
 
 def pinned(client: SchemaRegistryClient, kind: SchemaKind, text: str, message: str | None = None) -> PinnedSchema:
@@ -86,11 +90,13 @@ def test_json_is_read_and_written_as_by_its_serializer(client: SchemaRegistryCli
     assert JSONDeserializer(JSON, schema_registry_client=client)(left, HERE) == VALUE
 
 
-def test_protobuf_is_read_and_written_as_by_its_serializer(client: SchemaRegistryClient) -> None:
+@pytest.mark.parametrize("registered", ["text", "descriptor"])
+def test_protobuf_is_read_and_written_as_by_its_serializer(client: SchemaRegistryClient, registered: str) -> None:
     cls = class_of(compile_protos({"shop.proto": PROTO}), MESSAGE)
     serializer = ProtobufSerializer(cls, client, {"use.deprecated.format": False})
     value = serializer(cls(**VALUE), HERE)
     assert value[5:8] == b"\x04\x02\x02"  # it counts the map before the message, as the registry does not
-    left = through("protobuf", pinned(client, "protobuf", PROTO, MESSAGE), value)
+    text = PROTO if registered == "text" else str(client.get_latest_version("orders-value").schema.schema_str)
+    left = through("protobuf", pinned(client, "protobuf", text, MESSAGE), value)
     assert left == value[:5] + b"\x04\x02\x00" + value[8:]
     assert ProtobufDeserializer(cls, {"use.deprecated.format": False})(left, HERE) == cls(**VALUE)

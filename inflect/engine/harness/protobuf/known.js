@@ -105,7 +105,7 @@ function packedMessage(schema, url) {
   const type = name === '' ? null : schema.root.lookup(name, [protobufjs.Type])
   if (!type || fullName(type) !== name) return null
   const message = messageOf(schema, type)
-  return { read: message.read, write: message.write, special: hasOwn(WELL_KNOWN, name) || hasOwn(WRAPPED, name) }
+  return { read: message.read, write: message.write, special: isWellKnown(name) }
 }
 
 const WELL_KNOWN = {
@@ -119,4 +119,5 @@ const WELL_KNOWN = {
 }
 const WRAPPED = {}
 for (const name of ['Double', 'Float', 'Int64', 'UInt64', 'Int32', 'UInt32', 'Bool', 'String', 'Bytes']) WRAPPED[`google.protobuf.${name}Value`] = true
-const wrapper = () => ({ read: ({ value }) => value, write: value => ({ value }) })
+const isWellKnown = name => hasOwn(WELL_KNOWN, name) || hasOwn(WRAPPED, name)
+const wrapper = { read: ({ value }) => value, write: value => ({ value }) }

@@ -59,7 +59,7 @@ function messageOf(schema, type) {
   const message = { read: null, write: null, takesNull: name === 'google.protobuf.Value' }
   schema.made.set(type, message)
   const plain = { read: messageReader(schema, type), write: messageWriter(schema, type) }
-  const special = hasOwn(WELL_KNOWN, name) ? WELL_KNOWN[name] : name.endsWith('Value') && hasOwn(WRAPPED, name) ? wrapper(WRAPPED[name]) : null
+  const special = hasOwn(WELL_KNOWN, name) ? WELL_KNOWN[name] : hasOwn(WRAPPED, name) ? wrapper : null
   if (special === null) {
     message.read = plain.read
     message.write = plain.write
@@ -80,7 +80,7 @@ function messageOf(schema, type) {
 
 const fieldsOf = type => type.fieldsArray.filter(field => !field.declaringField).sort((a, b) => a.id - b.id)
 const isImplicit = field => !field.repeated && !field.map && !field.partOf && !field.required
-  && (!field.hasPresence || fullName(field.parent).startsWith('google.protobuf.') && field.resolvedType === null)
+  && (!field.hasPresence || field.resolvedType === null && isWellKnown(fullName(field.parent)))
 const isOneof = field => field.partOf && !field.partOf.isProto3Optional
 
 // Straight code for one type: a loop over tags with a case for each field.

@@ -21,7 +21,8 @@ function openProtobuf({ kind, text, references, message = null, id = null }) {
   const root = new protobufjs.Root()
   const files = new Map(references.filter(([name]) => !(name in protobufjs.common)))
   const wanted = new Set()
-  const parseFile = (name, source) => {
+  const parseFile = (name, given) => {
+    const source = protoText(given)
     if (/\b__proto__\b/.test(source)) throw new SchemaFault('nothing in it can be called __proto__') // protobufjs would leave it out
     protobufjs.parse.filename = name
     const parsed = protobufjs.parse(source, root, { keepCase: true })
@@ -35,6 +36,7 @@ function openProtobuf({ kind, text, references, message = null, id = null }) {
     for (const path of wanted) if (path in protobufjs.common) root.addJSON(protobufjs.common[path].nested)
     root.resolveAll()
   } catch (error) {
+    if (isFault(error)) throw error
     const absent = [...wanted].filter(path => !files.has(path) && !(path in protobufjs.common))
     throw new SchemaFault(`${error.message}${absent.length > 0 ? `; it imports ${absent.join(', ')}, which is not among its references` : ''}`)
   }
