@@ -71,7 +71,6 @@ def test_a_topic_that_is_gone_keeps_the_end_that_was_seen_last(database: Databas
     assert end(database) == 2
 
 
-@pytest.mark.row("C11")
 def test_a_newer_version_in_the_registry_becomes_a_revision(database: Database, settings: Settings) -> None:
     with FakeRegistry() as fake:
         fake.register("orders-value", "{}", "JSON")
