@@ -17,6 +17,7 @@ _UNKNOWN: Final = ()
 # So deep are schemas inside schemas followed, in Python's stack; behind it any number of ways is possible.
 _FOLLOWED: Final = 200
 _TOO_DEEP_TO_TELL: Final = 1_000
+_CHOICES_AT_ONCE: Final = 20
 _REFERENCES: Final = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
@@ -29,11 +30,16 @@ class Branches:
         self._known: dict[int, tuple[int, bool]] = {}
         self._open: set[int] = set()
         self._widest = 1
+        self._choices = 0
         self.many, _ = self._count(document, document)
 
     def ways(self, depth: int) -> int:
         """A bound for a value that is nested `depth` deep: a schema may be inside itself once for each level."""
         return self.many * int(self._widest ** min(depth, 64))
+
+    def effort(self, depth: int, size: int) -> int:
+        """A bound of what it takes to tell all faults of a value of so many parts; long lists of choices take more."""
+        return self.ways(depth) * size * (1 + self._choices // _CHOICES_AT_ONCE)
 
     def _count(self, schema: Any, document: Any) -> tuple[int, bool]:
         """The ways through `schema`, and whether it reaches a schema that it is part of."""
@@ -46,6 +52,8 @@ class Branches:
             return 1, True
         if id(schema) not in self._known:
             self._open.add(id(schema))
+            choices = schema.get("enum")
+            self._choices = max(self._choices, len(choices) if isinstance(choices, list) else 0)
             here = [self._count(*inner) for inner in self._in_place(schema, document)]
             below = [self._count(inner, document) for inner in _children(schema)]
             self._open.discard(id(schema))

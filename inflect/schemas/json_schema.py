@@ -26,7 +26,7 @@ MAX_BRANCHES: Final = 10_000
 """How many ways through its alternatives a schema may have."""
 
 # Of alternatives that fail every fault is collected, which takes long where they and the value are large.
-_MAX_EXPLAINED: Final = 5_000
+_MAX_EXPLAINED: Final = 50_000
 _BACKTRACKS: Final = 100_000
 _PATTERN_BYTES: Final = 1 << 20
 _MESSAGE_CHARACTERS: Final = 200
@@ -90,7 +90,7 @@ class JsonValidator:
 
     def _fault(self, value: Any) -> SchemaFault:
         depth, size = _extent(value)
-        if self._branches.many > 1 and self._branches.ways(depth) * size > _MAX_EXPLAINED:
+        if self._branches.many > 1 and self._branches.effort(depth, size) > _MAX_EXPLAINED:
             return SchemaFault("", "", "it does not satisfy the schema, and is too large and deep to say where")
         try:
             self._validator.validate(value)

@@ -215,6 +215,21 @@ def test_c14_large_lists_are_checked_quickly() -> None:
     assert seconds(either, numbers) < 2
 
 
+def test_the_place_is_told_in_a_large_value_of_a_usual_schema() -> None:
+    line = {"properties": {f"f{n}": {"anyOf": [{"type": "null"}, {"type": "string"}]} for n in range(30)}}
+    lines = [{f"f{n}": "x" for n in range(30)} for _ in range(200)]
+    lines[150]["f7"] = 1  # type: ignore[assignment]  # the fault
+    fault = check({"properties": {"lines": {"items": line}}}, json.dumps({"lines": lines}))
+    assert fault is not None
+    assert fault.path == "/lines/150/f7"
+
+
+def test_c14_whatever_is_explained_is_explained_in_time() -> None:
+    choices = [{"n": n} for n in range(300)]
+    either = {"anyOf": [{"type": "null"}, {"items": {"enum": choices}}]}
+    assert seconds(either, json.dumps([0] * 1_500)) < 2
+
+
 def test_c14_alternatives_inside_alternatives_are_refused_where_they_multiply() -> None:
     def doubled(levels: int) -> dict[str, Any]:
         links = {f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(levels)}
