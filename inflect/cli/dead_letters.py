@@ -20,6 +20,7 @@ from inflect.cli.session import (
     fail,
     json_option,
     name_argument,
+    registry,
     require_kafka,
     say,
     settings_of,
@@ -80,8 +81,8 @@ def show(ctx: click.Context, /, name: str, letter: str, *, as_json: bool) -> Non
 
     settings = settings_of(ctx)
     require_kafka(settings)
-    with database(settings) as db:
-        found = control.show_letter(db, settings.kafka, name, letter)
+    with database(settings) as db, registry(settings) as schemas:
+        found = control.show_letter(db, settings.kafka, name, letter, schemas)
     if as_json:
         emit(found)
         return

@@ -8,7 +8,7 @@ import binascii
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -16,17 +16,22 @@ import orjson
 
 from inflect.control.causes import shape
 from inflect.control.letters import Box, Letter, Positions, find_letters, newest_first, open_box, read_letters
-from inflect.errors import NotFoundError, UsageError
+from inflect.control.schemas import SchemaRegistry
+from inflect.control.trial_events import named
+from inflect.errors import DeniedError, NotFoundError, RefusedError, UnreachableError, UsageError
 from inflect.kafka.admin import Admin
 from inflect.kafka.browse import Browser
 from inflect.model.document import parse_pipeline
-from inflect.model.pipeline import Format, Pipeline
+from inflect.model.pipeline import Pipeline, Target
+from inflect.model.revision import Revision
+from inflect.processing.trial import TrialEvent, try_events
 from inflect.store import pipelines as store
 from inflect.store.database import Database
 
 MOST_CAUSES = 1_000
 OTHER_CAUSES = "other"
 _TOLD_EVERY = 10_000
+_BINARY = ("avro", "protobuf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +86,20 @@ def group_letters(
     return sorted(groups.values(), key=lambda group: (-group["count"], group["cause"]))
 
 
-def show_letter(db: Database, kafka: Mapping[str, str], name: str, letter_id: str) -> dict[str, Any]:
-    """One letter, redriven or not: its story, key, headers and value as text, JSON, or base64 where they are neither.
+def show_letter(
+    db: Database, kafka: Mapping[str, str], name: str, letter_id: str, registry: SchemaRegistry | None = None
+) -> dict[str, Any]:
+    """One letter, redriven or not: its story, key, headers and value as JSON, text, or base64 where they are neither.
 
-    NotFoundError where it is not, UsageError for an id that is none; else as `list_letters`.
+    Avro and Protobuf are read by the schemas that the pipeline or `registry` has; `unreadable` says why they cannot be.
+    NotFoundError where there is no such letter, UsageError for an id that is none; else as `list_letters`.
     """
-    pipeline = pipeline_of(db, name)
-    with opened(kafka, pipeline) as (browser, box):
+    revision = store.load_revision(db, name, store.get_pipeline(db, name).revision)
+    with opened(kafka, revision.pipeline) as (browser, box):
         _, letter = next(find_letters(browser, box, [letter_id]))
     if letter is None:
         raise NotFoundError(f"there is no dead letter {letter_id} of {name}; retention may have removed it")
-    return describe(letter, box) | _content(letter, pipeline.source.format)
+    return describe(letter, box) | _content(letter, revision, registry)
 
 
 def pipeline_of(db: Database, name: str) -> Pipeline:
@@ -164,7 +172,7 @@ def _count_in(groups: dict[str, dict[str, Any]], letter: Letter) -> None:
 # The content, for people.
 
 
-def _content(letter: Letter, source_format: Format) -> dict[str, Any]:
+def _content(letter: Letter, revision: Revision, registry: SchemaRegistry | None) -> dict[str, Any]:
     content: dict[str, Any] = {"key": None, "value": None, "headers": {}}
     for name, data in (("key", letter.key), ("value", letter.value)):
         text, binary = _told(data)
@@ -176,9 +184,29 @@ def _content(letter: Letter, source_format: Format) -> dict[str, Any]:
         headers = content.setdefault("headers" if binary is None else "headersBinary", {})
         said = text if binary is None else binary
         headers[name] = [*_listed(headers[name]), said] if name in headers else said
+    source_format = revision.pipeline.source.format
+    if source_format in _BINARY or (source_format == "json" and letter.value and letter.value[0] == 0):
+        return content | _decoded(letter, revision, registry)
     if source_format == "json" and content["value"] is not None:
         content["value"] = _parsed(content["value"])
     return content
+
+
+def _decoded(letter: Letter, revision: Revision, registry: SchemaRegistry | None) -> dict[str, Any]:
+    """The value as a first step would get it, by way of a pipeline without steps; or why there is none."""
+    if letter.value is None:
+        return {}
+    pipeline = revision.pipeline
+    pipeline = replace(pipeline, steps=(), target=Target(pipeline.target.topic), on_error="drop", stamp=False)
+    bare = replace(revision, pipeline=pipeline, entries=(), modules={}, target_schema=None)
+    events = [TrialEvent(letter.value, letter.key, letter.story.headers, letter.timestamp)]
+    try:
+        (result,) = try_events(bare, events, known=named(bare, events, registry))
+    except (RefusedError, UnreachableError, DeniedError) as error:
+        return {"unreadable": str(error)}
+    if result["error"]:
+        return {"unreadable": result["error"]["message"]}
+    return {"value": result["outputs"][0]["value"] if result["outputs"] else None}
 
 
 def _told(data: bytes | None) -> tuple[str | None, str | None]:

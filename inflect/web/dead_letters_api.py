@@ -45,8 +45,9 @@ def list_dead_letters(request: Request) -> Response:
 
 def show_dead_letter(request: Request) -> Response:
     """Answer `GET pipelines/NAME/dead-letters/TOPIC:PARTITION:OFFSET`: one letter with its content."""
-    here, name = house(request), request.path_params["name"]
-    return answer(dead_letters.show_letter(here.db, here.settings.kafka, name, request.path_params["id"]))
+    here, name, letter = house(request), request.path_params["name"], request.path_params["id"]
+    with here.registry() as registry:
+        return answer(dead_letters.show_letter(here.db, here.settings.kafka, name, letter, registry))
 
 
 def redrive(request: Request) -> Response:

@@ -259,6 +259,7 @@ _DEAD_LETTER: Json = {
         "key": _TOLD,
         "value": {},
         "headers": _FREE,
+        "unreadable": {"type": "string"},
     },
 }
 _REDRIVEN: Json = {

@@ -12,6 +12,7 @@ from inflect.errors import NotFoundError, UsageError
 from inflect.kafka.admin import Admin, NewTopicSpec
 from inflect.model.event import Headers
 from inflect.model.processor import ProcessorVersion, content_hash
+from inflect.model.schema import PinnedSchema, Schema
 from inflect.store.database import Database
 from inflect.store.pipelines import NewRevision, save_revisions
 from inflect.store.processors import record_versions
@@ -211,3 +212,31 @@ def test_a_letter_of_another_tool_that_fails_again_is_ours(box: Letterbox, diale
     assert all(name.startswith("inflect.error.") for name in added)
     assert (added["inflect.error.topic"], added["inflect.error.offset"]) == (b"elsewhere", b"42")
     assert box.redrive(box.revision(MENDED)) == {"selected": 1, "delivered": 1, "filtered": 0, "failed": 0}
+
+
+SCHEMA = '{"type": "record", "name": "Like", "fields": [{"name": "n", "type": "long"}]}'
+
+
+def with_avro(database: Database, box: Letterbox) -> None:
+    """A second revision that reads Avro by a schema of its own."""
+    document = {
+        "name": box.name,
+        "source": {"topic": box.source, "format": "avro", "schema": {"file": "like.avsc"}},
+        "target": {"topic": box.target},
+        "dead_letter": box.dlq,
+    }
+    pinned = PinnedSchema(Schema("avro", SCHEMA), file="like.avsc")
+    changed = NewRevision(box.name, 1, document, {}, (), {"source": pinned})
+    save_revisions(database, [changed], author="t", origin="cli")
+
+
+def test_avro_is_shown_as_a_step_would_get_it_or_with_the_reason_why_not(box: Letterbox, database: Database) -> None:
+    with_avro(database, box)
+    box.write_letter(b"\x0e", FOREIGN["connect"], key=b"k")
+    box.write_letter(b"\x0e\x0e\x0e", FOREIGN["connect"], key=b"k")
+    box.write_letter(None, FOREIGN["connect"], key=b"k")
+    good, bad, none = (show_letter(database, box.kafka, box.name, letter_id) for letter_id in box.ids())
+    assert (good["value"], "unreadable" in good) == ({"n": 7}, False)
+    assert bad["value"] == "\x0e\x0e\x0e"
+    assert bad["unreadable"]
+    assert (none["value"], "unreadable" in none) == (None, False)
