@@ -55,8 +55,9 @@ const viewOf = (bytes, from, size) => new BytesOf(bytes.buffer, bytes.byteOffset
 
 // ---- reading -------------------------------------------------------------------------------------------------
 function loadBytes(bytes) {
-  input = bytes
-  inputView = new ViewOf(input.buffer, input.byteOffset, input.byteLength)
+  const view = new ViewOf(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  input = bytes // no call between the two: a time limit would part them
+  inputView = view
 }
 
 function loadLine(line) {
@@ -68,7 +69,10 @@ function loadLine(line) {
 
 // Runs `read` over other bytes, as for a message packed into a field.
 function readElsewhere(bytes, read) {
-  const before = [input, inputView, readAt, readEnd]
+  const bytesBefore = input
+  const viewBefore = inputView
+  const readBefore = readAt
+  const endBefore = readEnd
   const roomy = new BytesOf(bytes.length + SLACK)
   roomy.set(bytes)
   try {
@@ -77,7 +81,10 @@ function readElsewhere(bytes, read) {
     readEnd = bytes.length
     return read()
   } finally {
-    [input, inputView, readAt, readEnd] = before
+    input = bytesBefore
+    inputView = viewBefore
+    readAt = readBefore
+    readEnd = endBefore
   }
 }
 
@@ -219,8 +226,13 @@ function reserve(size) {
   }
   const larger = new BytesOf(max(needed, output.length * 2))
   larger.set(viewOf(output, 0, written))
-  output = larger
-  outputView = new ViewOf(output.buffer)
+  writeTo(larger)
+}
+
+function writeTo(bytes) {
+  const view = new ViewOf(bytes.buffer)
+  output = bytes
+  outputView = view
 }
 
 function setBits(value) {
@@ -312,15 +324,20 @@ function bytesOfBase64(value, rule) {
 
 // What `write` makes of a value, apart from the event that is being written.
 function bytesOf(write, value) {
-  const before = [output, outputView, written, depth]
-  output = new BytesOf(256)
-  outputView = new ViewOf(output.buffer)
+  const bytesBefore = output
+  const viewBefore = outputView
+  const writtenBefore = written
+  const depthBefore = depth
+  writeTo(new BytesOf(256))
   written = 0
   try {
     write(value)
     return viewOf(output, 0, written)
   } finally {
-    [output, outputView, written, depth] = before
+    output = bytesBefore
+    outputView = viewBefore
+    written = writtenBefore
+    depth = depthBefore
   }
 }
 

@@ -78,7 +78,7 @@ function openTarget(codec, target) {
   const readBack = config.trace ? codec.raw(schema) : null
   return value => {
     written = depth = 0
-    if (output.length > KEPT_BYTES) output = new BytesOf(4096), outputView = new ViewOf(output.buffer)
+    if (output.length > KEPT_BYTES) writeTo(new BytesOf(4096))
     if (start > 0) {
       reserve(start)
       output[0] = MAGIC

@@ -157,6 +157,14 @@ def test_the_index_of_the_message_is_written(message: str | None, value: bytes, 
     assert through(pin, pin, event, kind="protobuf") == [event]
 
 
+def test_a_message_that_cannot_be_read_fails_every_event_the_same() -> None:
+    text = 'syntax = "proto2"; message A { optional B b = 1; optional group G = 2 { } } message B { optional A a = 1; }'
+    events = [prefixed(1, b"", indexes=b"\x00"), prefixed(1, b"\x0a\x00", indexes=b"\x02\x02")]
+    found = through(None, None, *events, *events, kind="protobuf", w1=Schema("protobuf", text))
+    assert {(failure.stage, failure.kind) for failure in found} == {("decode", "schema")}
+    assert all("groups are not supported" in failure.message for failure in found)
+
+
 def test_an_empty_message_is_a_value() -> None:
     file = pinned(PROTO, file="order.proto")
     with Runner(build_program(pipeline(file, file, formats=("protobuf", "protobuf")))) as runner:

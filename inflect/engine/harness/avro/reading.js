@@ -179,7 +179,10 @@ function memo(known, writer, reader, make) {
   const before = made.get(reader)
   if (before !== undefined) {
     if (before.error !== null) throw before.error
-    return before.run ?? (value => before.run(value))
+    return before.run ?? (value => {
+      if (before.run === null) throw new SchemaFault(before.error.message, '', before.error.stage ?? 'incoming_schema')
+      return before.run(value)
+    })
   }
   const entry = { run: null, error: null }
   made.set(reader, entry)

@@ -58,7 +58,13 @@ function messageOf(schema, type) {
   const name = fullName(type)
   const message = { read: null, write: null, takesNull: name === 'google.protobuf.Value' }
   schema.made.set(type, message)
-  const plain = { read: messageReader(schema, type), write: messageWriter(schema, type) }
+  let plain
+  try {
+    plain = { read: messageReader(schema, type), write: messageWriter(schema, type) }
+  } catch (error) { // what was made meanwhile may refer to this one
+    schema.made.clear()
+    throw error
+  }
   const special = hasOwn(WELL_KNOWN, name) ? WELL_KNOWN[name] : hasOwn(WRAPPED, name) ? wrapper : null
   if (special === null) {
     message.read = plain.read
