@@ -54,7 +54,8 @@ def write(pool: Crew, schema_id: int, *numbers: Any) -> None:
     """Events that name their schema."""
     producer = plain_producer(pool.kafka | {"message.timeout.ms": "0"})
     for n in numbers:
-        producer.produce(pool.source, b"\x00" + schema_id.to_bytes(4, "big") + json.dumps({"n": n}).encode())
+        value = b"\x00" + schema_id.to_bytes(4, "big") + json.dumps({"n": n}).encode()
+        producer.produce(pool.source, value, b"one partition")
     assert producer.flush(60) == 0
 
 
