@@ -126,6 +126,15 @@ class Scene:
         """Wait for the first committed record of a topic."""
         return eventually(lambda: self.broker.read(topic), within_s, why=f"a record in {topic}")[0]
 
+    def clear(self) -> None:
+        """Delete all pipelines and functions, so that the next ones are not taken for those."""
+        address = f"{self.installation.address}/api/v1/pipelines"
+        for shown in httpx.get(address, timeout=10).raise_for_status().json():
+            httpx.delete(f"{address}/{shown['name']}", timeout=10).raise_for_status()
+        for file in self.installation.processors.rglob("*.js"):
+            file.unlink()
+        self.installation.must("sync")
+
     def metrics(self) -> str:
         """What /metrics answers."""
         return httpx.get(f"{self.installation.address}/metrics", timeout=10).raise_for_status().text

@@ -24,6 +24,12 @@ SHOWN = {"name", "state", "reason", "revision", "workers", "counts", "lag"}
 COUNTED = {"consumed", "delivered", "filtered", "dead_lettered", "dropped", "unaccounted"}
 
 
+@pytest.fixture
+def scene(shared_scene: Scene) -> Scene:
+    """These tests disturb nobody."""
+    return shared_scene
+
+
 def with_bad(count: int, *bad: int) -> list[Event]:
     """Numbered events, some of them bad."""
     return [Event(json.dumps({"n": n, **({"bad": True} if n in bad else {})}).encode()) for n in range(count)]

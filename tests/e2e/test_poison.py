@@ -36,6 +36,12 @@ FACTS = {
 }
 
 
+@pytest.fixture
+def scene(shared_scene: Scene) -> Scene:
+    """These tests disturb nobody."""
+    return shared_scene
+
+
 @pytest.mark.row("B02", "B11", "B15", "B16", "B18")
 def test_each_poison_is_dead_lettered_alone_and_all_others_arrive_in_order(scene: Scene) -> None:
     events = [Event(e.value, e.key, (("h", b"\xff"),), FIRST_MS + n) for n, e in enumerate(numbered(EVENTS))]

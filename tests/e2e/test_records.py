@@ -9,6 +9,12 @@ FIRST_MS = 1_700_000_000_123
 UNTOUCHED = "module.exports = (event) => event\n"
 
 
+@pytest.fixture
+def scene(shared_scene: Scene) -> Scene:
+    """These tests disturb nobody."""
+    return shared_scene
+
+
 @pytest.mark.row("B06")
 def test_what_no_step_assigned_leaves_byte_for_byte(scene: Scene) -> None:
     headers = (("trace", b"\x00\xff\xfe"), ("trace", b"again"), ("empty", b""), ("null", None), ("é", "ü".encode()))

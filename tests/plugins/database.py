@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import psycopg
@@ -46,8 +47,15 @@ def empty_database_url(postgres: PostgresServer) -> Iterator[str]:
 @pytest.fixture
 def database_url(postgres: PostgresServer, database_template: str) -> Iterator[str]:
     """URL of a fresh, migrated database, dropped afterwards whoever is still connected."""
+    with fresh_database(postgres, database_template) as url:
+        yield url
+
+
+@contextmanager
+def fresh_database(postgres: PostgresServer, template: str) -> Iterator[str]:
+    """URL of a copy of the template, dropped afterwards whoever is still connected."""
     name = f"test_{secrets.token_hex(4)}"
-    _run(postgres, sql.SQL("create database {name} template {of}"), name=name, of=database_template)
+    _run(postgres, sql.SQL("create database {name} template {of}"), name=name, of=template)
     yield _database(postgres.url, name)
     _run(postgres, sql.SQL("drop database {name} with (force)"), name=name)
 
