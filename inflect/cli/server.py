@@ -50,13 +50,15 @@ def serve(ctx: click.Context, /, *, embedded: bool, kubernetes: bool, **flags: A
     if settings.mode == "kubernetes":
         raise UsageError("the Kubernetes mode is not in this version yet; leave out --kubernetes and INFLECT_MODE")
     _refuse_exposure(settings)
+    on_ready: Callable[[str], None] = _announce
     with _life(settings) as life:
         if embedded:
             life.enter_context(claim(settings.data_dir / "lock"))
-            settings = _start_servers(life, settings)[0]
+            settings, servers = _start_servers(life, settings)
+            on_ready = _then_the_registry(servers, _announce)
         require_database(settings)
         require_kafka(settings)
-        code = _supervise(settings, [], _announce)
+        code = _supervise(settings, [], on_ready)
     fail(code)
 
 
@@ -87,11 +89,7 @@ def demo(ctx: click.Context, /, http_address: str | None) -> None:
         shutil.copytree(PROCESSORS, settings.processors)
         click.echo(f"The functions are in {settings.processors}: edit one and watch it go live.", err=True)
         settings, servers = _start_servers(life, settings, late_registry=True)
-
-        def on_ready(address: str) -> None:
-            _announce_and_open(address)
-            servers.start_registry()
-
+        on_ready = _then_the_registry(servers, _announce_and_open)
         code = _supervise(settings, [Companion("demo", run_demo, (settings,))], on_ready)
     fail(code)
 
@@ -183,6 +181,16 @@ def _start_servers(
         settings = replace(settings, registry_url=servers.registry.url)
     servers.keep()
     return settings, servers
+
+
+def _then_the_registry(servers: "EmbeddedServers", announce: Callable[[str], None]) -> Callable[[str], None]:
+    """Announce, then start a registry that comes late: nobody waits for it, and it takes no time from the others."""
+
+    def on_ready(address: str) -> None:
+        announce(address)
+        servers.start_registry()
+
+    return on_ready
 
 
 def _refuse_exposure(settings: "Settings") -> None:

@@ -9,14 +9,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from inflect import logs
 from inflect.embedded.kafka import KafkaServer
 from inflect.embedded.keeper import Keeper
 from inflect.embedded.postgres import PostgresServer
 from inflect.embedded.progress import Display, plain_lines
 from inflect.embedded.registry import RegistryServer
 from inflect.embedded.server import EmbeddedServer
+from inflect.errors import InflectError
 
 ANNOUNCEMENT = "servers.json"
+
+_log = logs.get("embedded")
 
 
 class EmbeddedServers:
@@ -64,8 +68,9 @@ class EmbeddedServers:
         self._keepers += [Keeper(server, self._announce) for server in self._at_once()]
 
     def start_registry(self) -> None:
-        """Start, and then keep, a registry that was to come late; return at once."""
-        if self.registry is not None and self._late_registry:
+        """Start, and then keep, a registry that comes late; return at once. Idempotent."""
+        late, self._late_registry = self._late_registry, False
+        if self.registry is not None and late:
             self._keepers.append(Keeper(self.registry, self._announce))
 
     def _make(self, display: Display) -> None:
@@ -89,10 +94,22 @@ class EmbeddedServers:
         """Launch all, then wait for all: the slow starts overlap."""
         for server in self._all():
             stack.callback(server.stop)
+        self._fetch_registry()
         for server in self._at_once():
             server.launch()
         for server in self._at_once():
             server.wait_ready()
+
+    def _fetch_registry(self) -> None:
+        """Let a registry that cannot be downloaded now come late: most pipelines do without one."""
+        if self.registry is None or self._late_registry:
+            return
+        try:
+            self.registry.fetch()
+        except InflectError as error:
+            _log.warning("going on without the embedded registry; it is tried again", why=str(error))
+            self._late_registry = True
+            self.registry.keep_port()
 
     def _announce(self) -> None:
         """Write where the servers are, for people and scripts; only the owner may read it: it holds a password."""
@@ -119,7 +136,8 @@ def start_servers(
 ) -> EmbeddedServers:
     """The servers of `data_dir`, for a `with`; nothing is started before it is entered.
 
-    A late registry has an address at once and waits for `EmbeddedServers.start_registry`. Entering raises InflectError
-    when the cache cannot be filled and UnreachableError when a server does not come up; nothing is left running then.
+    A late registry, and one that cannot be downloaded now, has an address at once and waits for
+    `EmbeddedServers.start_registry`. Entering raises InflectError when Kafka cannot be downloaded and UnreachableError
+    when a server does not come up; nothing is left running then.
     """
     return EmbeddedServers(data_dir, want, late_registry=late_registry)

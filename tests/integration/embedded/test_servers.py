@@ -11,8 +11,11 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
+from inflect.embedded.registry import RegistryServer
 from inflect.embedded.servers import start_servers
+from inflect.errors import InflectError
 from inflect.kafka.admin import Admin
 from tests.waiting import eventually
 
@@ -79,6 +82,22 @@ def test_a_late_server_is_announced_when_it_has_come_and_a_dead_one_again(tmp_pa
         pids = [servers.postgres.pid, servers.registry.pid]
     assert not announcement.exists()
     assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def test_a_registry_that_cannot_be_downloaded_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_server: RegistryServer) -> None:
+        raise InflectError("cannot download it: no network")
+
+    monkeypatch.setattr(RegistryServer, "fetch", refuse)
+    with capture_logs() as lines, start_servers(tmp_path, want=("postgres", "registry")) as servers:
+        assert servers.registry is not None
+        assert list(json.loads((tmp_path / "servers.json").read_text())) == ["postgres"]
+        servers.keep()
+        servers.start_registry()
+        eventually(lambda: "an embedded server does not start; it is tried again" in [line["event"] for line in lines])
+        assert not servers.registry.is_running
+    assert lines[0]["event"] == "going on without the embedded registry; it is tried again"
+    assert "no network" in lines[0]["why"]
 
 
 def test_a_server_that_cannot_start_takes_the_other_with_it(tmp_path: Path) -> None:
