@@ -1,9 +1,7 @@
-"""One pipeline: its page, its history, and the three things that can be done to it."""
+"""One pipeline: its page, and the three things that can be done to it."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -11,45 +9,20 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from inflect.control import operate
-from inflect.control.apply import Difference, differences, schema_differences
 from inflect.errors import InflectError, NotFoundError
 from inflect.model.pipeline import Pipeline, SchemaReference
 from inflect.model.writer import write_documents
 from inflect.store import audit, schemas
 from inflect.store import pipelines as store
-from inflect.store.pipelines import RevisionRow
 from inflect.store.schemas import SchemaPin, SchemaRefusal, Side
 from inflect.web import charts, forms, overview
 from inflect.web.frame import author, chrome, house
 from inflect.web.pulse import CHANGES_SHOWN, Frame
 from inflect.web.render import fragment, page
+from inflect.web.revisions import RevisionView, revision_views
 from inflect.web.views import ChangeView
 
 REVISIONS_SHOWN = 5
-REVISIONS_A_PAGE = 30
-_SHORT_HASH = 8
-
-
-@dataclass(frozen=True, slots=True)
-class DifferenceView:
-    """One line of a difference: `kind` is added or removed, `text` the path and its value."""
-
-    kind: str
-    word: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class RevisionView:
-    """One revision and what it changed against the one before it."""
-
-    number: int
-    author: str
-    origin: str
-    comment: str
-    created_at: datetime
-    summary: str
-    differences: tuple[DifferenceView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,82 +115,6 @@ def _on_error(model: Pipeline) -> str:
         "stop": "the pipeline stops before it",
     }
     return words[model.on_error]
-
-
-def revision_views(rows: Sequence[RevisionRow]) -> list[RevisionView]:
-    """Newest first; each against the one below it. The last is compared with nothing: ask for one more than shown."""
-    return [_revision(row, rows[place + 1] if place + 1 < len(rows) else None) for place, row in enumerate(rows)]
-
-
-def _revision(row: RevisionRow, before: RevisionRow | None) -> RevisionView:
-    found: tuple[Difference, ...] = ()
-    if before is not None:
-        found = (*_document_differences(before, row), *_pin_differences(before, row), *_schema_differences(before, row))
-    return RevisionView(
-        number=row.number,
-        author=row.author,
-        origin=row.origin,
-        comment=row.comment,
-        created_at=row.created_at,
-        summary=_summary(row, before, found),
-        differences=tuple(line for difference in found for line in _lines(difference)),
-    )
-
-
-def _document_differences(before: RevisionRow, after: RevisionRow) -> tuple[Difference, ...]:
-    try:
-        return differences(before.document, after.document)
-    except (InflectError, KeyError, TypeError, AttributeError):  # written by hand past every check
-        return (Difference("document", "cannot be compared", "cannot be compared"),)
-
-
-def _pin_differences(before: RevisionRow, after: RevisionRow) -> Iterator[Difference]:
-    for path in sorted({*before.pins, *after.pins}):
-        old, new = before.pins.get(path), after.pins.get(path)
-        if old != new:
-            yield Difference(path, old and old[:_SHORT_HASH], new and new[:_SHORT_HASH])
-
-
-def _schema_differences(before: RevisionRow, after: RevisionRow) -> Iterator[Difference]:
-    return schema_differences((before.document, before.schemas), (after.document, after.schemas))
-
-
-def _summary(row: RevisionRow, before: RevisionRow | None, found: Sequence[Difference]) -> str:
-    if before is None:
-        return "the first one" if row.number == 1 else ""
-    paths = [difference.path for difference in found]
-    if not paths:
-        return "nothing differs"
-    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""  # noqa: PLR2004  three fit a line
-    return "changed " + ", ".join(paths[:3]) + more
-
-
-def _lines(difference: Difference) -> Iterator[DifferenceView]:
-    if difference.before is not None:
-        yield DifferenceView("removed", "− was", f"{difference.path}: {_value(difference.before)}")  # noqa: RUF001  a minus
-    if difference.after is not None:
-        yield DifferenceView("added", "+ is now", f"{difference.path}: {_value(difference.after)}")
-
-
-def _value(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def history(request: Request) -> Response:
-    """Answer `GET /pipelines/NAME/history?before=N`."""
-    name, here = request.path_params["name"], house(request)
-    before = request.query_params.get("before", "")
-    current = store.history(here.db, name, limit=1)[0].number
-    rows = store.history(here.db, name, limit=REVISIONS_A_PAGE + 1, before=int(before) if before.isdecimal() else None)
-    shown = revision_views(rows)[:REVISIONS_A_PAGE]
-    more = f"/pipelines/{name}/history?before={shown[-1].number}" if len(rows) > REVISIONS_A_PAGE else ""
-    context = {"name": name, "revisions": shown, "current": current, "more": more}
-    frame = here.pulse.frame
-    return page(
-        request,
-        "history.html",
-        chrome(request, frame, active="Pipelines", title=f"Revisions of {name}") | context,
-    )
 
 
 def pause(request: Request) -> Response:

@@ -6,7 +6,18 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 
-from inflect.web import api, dashboard, dead_letters_api, health, pages, pipelines, processors, render, schemas
+from inflect.web import (
+    api,
+    dashboard,
+    dead_letters_api,
+    health,
+    pages,
+    pipelines,
+    processors,
+    render,
+    revisions,
+    schemas,
+)
 from inflect.web.frame import house
 from inflect.web.live import Topic
 
@@ -62,7 +73,9 @@ ROUTES: list[BaseRoute] = [
     _get("/", dashboard.dashboard),
     _post("/theme", dashboard.choose_theme),
     _get("/pipelines/{name}", pipelines.pipeline_page),
-    _get("/pipelines/{name}/history", pipelines.history),
+    _get("/pipelines/{name}/history", revisions.history),
+    _get("/pipelines/{name}/rollback", revisions.confirm_rollback),
+    _post("/pipelines/{name}/rollback", revisions.rollback),
     _post("/pipelines/{name}/pause", pipelines.pause),
     _post("/pipelines/{name}/resume", pipelines.resume),
     _get("/pipelines/{name}/delete", pipelines.confirm_delete),
