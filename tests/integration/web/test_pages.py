@@ -24,7 +24,8 @@ def test_the_pages_of_a_running_pipeline_answer(web: Web) -> None:
         assert part in page
     history = web.client.get("/pipelines/orders-clean/history").text
     assert "description: changed" in history
-    assert "inflect rollback orders-clean 1" in history
+    back = web.client.get("/pipelines/orders-clean/rollback", params={"revision": 1}).text
+    assert "inflect rollback orders-clean 1" in back
     assert "orders-clean" in web.client.get("/processors").text
     assert "event.paid" in web.client.get(f"/processors/{FILTER}").text
     assert "orders-dlq" in web.client.get("/topics").text
