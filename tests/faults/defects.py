@@ -77,6 +77,19 @@ def _die_at_third(nth: int, call: Callable[[], Any]) -> Any:
     return call()
 
 
+def _die_with_records_written() -> None:
+    """Die in the third transaction when its records have arrived and its offsets have not been sent."""
+    client, calls = vars(_PRODUCER)["Producer"], count(1)
+
+    def stand_in(self: Any, *args: Any) -> None:
+        if next(calls) == 3:
+            self.flush(10)
+            os.kill(os.getpid(), signal.SIGKILL)
+        client.send_offsets_to_transaction(self, *args)
+
+    vars(_PRODUCER)["Producer"] = type("Producer", (client,), {"send_offsets_to_transaction": stand_in})
+
+
 def _freeze_at_third(nth: int, call: Callable[[], Any]) -> Any:
     if nth == 3:
         os.kill(os.getpid(), signal.SIGSTOP)
@@ -163,6 +176,7 @@ FAULTS: dict[str, Patch] = {
     "refused": lambda: _wrap(_PRODUCER, "Producer", "send_offsets_to_transaction", _refuse_third),
     "answer lost": lambda: _wrap(_PRODUCER, "Producer", "commit_transaction", _lose_third_answer),
     "killed": lambda: _wrap(_PRODUCER, "Producer", "commit_transaction", _die_at_third),
+    "killed in a transaction": _die_with_records_written,
     "frozen": lambda: _wrap(_PRODUCER, "Producer", "send_offsets_to_transaction", _freeze_at_third),
     "half batches": _half_batches,
     "dead after offsets": lambda: _wrap(_PRODUCER, "Producer", "send_offsets_to_transaction", _die_after_third),
@@ -247,7 +261,15 @@ def _read_uncommitted() -> None:
 
 
 def _partitions_cached() -> None:
-    inflect.kafka.config._ANY_CLIENT["topic.metadata.refresh.interval.ms"] = 300_000
+    """What the first assignment held is taken for all there is."""
+    sound, known = SourceConsumer._on_assign, set[int]()
+
+    def on_assign(self: SourceConsumer, consumer: Any, partitions: list[Any]) -> None:
+        if not known:
+            known.update(place.partition for place in partitions)
+        sound(self, consumer, [place for place in partitions if place.partition in known])
+
+    put(SourceConsumer, "_on_assign", on_assign)
 
 
 def _queue_swallowed() -> None:
@@ -375,10 +397,10 @@ DEFECTS: dict[str, Defect] = {
     "offsets are committed before the outputs": Defect(_offsets_first, "killed", "lost"),
     "the client commits by itself": Defect(_auto_commit, "killed", "lost"),
     "uncommitted events are read": Defect(_read_uncommitted, "none", "duplicated", "transactional"),
-    "added partitions are not noticed": Defect(_partitions_cached, "none", "lost", "growing"),
+    "added partitions are passed over": Defect(_partitions_cached, "none", "lost", "growing"),
     "a full queue is ignored": Defect(_queue_swallowed, "none", "lost", kafka=_NARROW),
     "what waited for the queue is sent twice": Defect(_queue_twice, "none", "duplicated", kafka=_NARROW),
-    "the transactional id is random": Defect(_random_transactional_id, "killed", "hidden"),
+    "the transactional id is random": Defect(_random_transactional_id, "killed in a transaction", "hidden"),
     "dead letters are written outside the transaction": Defect(_dead_letters_outside, "refused", "duplicated"),
     "an event is dropped and counted as delivered": Defect(lambda: _settled_otherwise(_drop_one), "none", "lost"),
     "values change places": Defect(lambda: _settled_otherwise(_swap), "none", "wrong"),

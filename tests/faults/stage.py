@@ -69,9 +69,11 @@ class Scene:
         return hand
 
     def add_partitions(self, topic: str, to: int) -> None:
-        """Let a topic grow."""
+        """Let a topic grow, and wait until those who ask are told so."""
         admin = self.crew.admin()
         admin.create_partitions([NewPartitions(topic, to)])[topic].result(10)
+        with Admin(self.crew.kafka) as asking:
+            eventually(lambda: asking.topics()[topic].partitions == to, within_s=10)
 
     def settled(self, within_s: float = 40) -> None:
         """Wait until the workers say that all events written have an outcome."""

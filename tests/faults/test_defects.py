@@ -24,6 +24,7 @@ SETTLED_WITHIN_S = {
     "answer lost": 6.0,
     "half batches": 6.0,
     "killed": 12.0,
+    "killed in a transaction": 2.0,
     "frozen": 12.0,
 }
 
@@ -44,9 +45,9 @@ def play(kafka: KafkaServer, context: Any, defect: Defect, *sown: str) -> Verdic
     """The fault of a defect, with the defect itself when it is named; what the checker says then."""
     with scene(kafka.bootstrap_servers, context, batch=BatchLimits(defect.batch_events, 100)) as each:
         feed(each, defect.source)
-        within_s = 60.0 if not sown else 2.0 if defect.figure == "hidden" else SETTLED_WITHIN_S[defect.fault]
+        within_s = SETTLED_WITHIN_S[defect.fault] if sown else 60.0
         first = each.start(0, defect.fault, *sown, kafka=defect.kafka)
-        if defect.fault == "killed":
+        if defect.fault.startswith("killed"):
             assert first.wait() == -signal.SIGKILL or sown  # a defect may have ended it before
             each.start(0, *sown)
         if defect.fault == "frozen":
