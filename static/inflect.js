@@ -120,3 +120,16 @@ document.addEventListener('keydown', (event) => {
 
 document.addEventListener('htmx:load', (event) => enliven(event.detail.elt))
 enliven(document)
+
+// What is wrong with JSON that is being typed, before anybody runs it; the server says the same.
+document.addEventListener('input', (event) => {
+  const text = event.target
+  const place = text.dataset && text.dataset.json && document.getElementById(text.dataset.json)
+  if (!place) return
+  let wrong = ''
+  try { JSON.parse(text.value) } catch (error) { wrong = `No JSON: ${error.message}` }
+  const kind = text.form.elements[text.name.replace('value', 'kind')]
+  if (kind && kind.value !== 'text') wrong = ''
+  place.textContent = wrong
+  text.setAttribute('aria-invalid', wrong ? 'true' : 'false')
+})

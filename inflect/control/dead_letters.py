@@ -56,15 +56,23 @@ def list_letters(  # noqa: PLR0913  where to look, and what for
 
     NotFoundError without the pipeline, UsageError for a `before` that is none, UnreachableError without the servers.
     """
-    positions = _positions(before)
-    with opened(kafka, pipeline_of(db, name)) as (browser, box):
+    pipeline = pipeline_of(db, name)
+    positions = positions_of(before)
+    with opened(kafka, pipeline) as (browser, box):
+        return page_of(browser, box, positions, limit=limit, cause=cause, redriven=redriven)
 
-        def keep(letter: Letter) -> bool:
-            return (redriven or box.mark(letter) is None) and cause in {None, letter.cause}
 
-        found = newest_first(browser, box, positions, keep=keep)
-        page = list(islice(found, limit))
-        more = next(found, None) is not None
+def page_of(  # noqa: PLR0913  where to look, and what for
+    browser: Browser, box: Box, before: Positions, *, limit: int, cause: str | None = None, redriven: bool = False
+) -> Page:
+    """The same of a box that is open."""
+
+    def keep(letter: Letter) -> bool:
+        return (redriven or box.mark(letter) is None) and cause in {None, letter.cause}
+
+    found = newest_first(browser, box, before, keep=keep)
+    page = list(islice(found, limit))
+    more = next(found, None) is not None
     return Page([describe(letter, box) for letter, _ in page], _cursor(page[-1][1]) if page and more else None)
 
 
@@ -76,13 +84,20 @@ def group_letters(
 
     Past a thousand causes the rest are one, `other`. Raises as `list_letters` does.
     """
-    groups: dict[str, dict[str, Any]] = {}
     with opened(kafka, pipeline_of(db, name)) as (browser, box):
-        for count, letter in enumerate(read_letters(browser, box), 1):
-            if box.mark(letter) is None:
-                _count_in(groups, letter)
-            if count % _TOLD_EVERY == 0:
-                progress(count)
+        return causes_in(browser, box, progress)
+
+
+def causes_in(
+    browser: Browser, box: Box, progress: Callable[[int], None] = lambda _count: None
+) -> list[dict[str, Any]]:
+    """The same of a box that is open."""
+    groups: dict[str, dict[str, Any]] = {}
+    for count, letter in enumerate(read_letters(browser, box), 1):
+        if box.mark(letter) is None:
+            _count_in(groups, letter)
+        if count % _TOLD_EVERY == 0:
+            progress(count)
     return sorted(groups.values(), key=lambda group: (-group["count"], group["cause"]))
 
 
@@ -237,7 +252,8 @@ def _cursor(positions: Positions) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(told)).decode().rstrip("=")
 
 
-def _positions(cursor: str | None) -> dict[tuple[str, int], int]:
+def positions_of(cursor: str | None) -> dict[tuple[str, int], int]:
+    """Where a page begins, from `Page.next`; UsageError for what is none."""
     if cursor is None:
         return {}
     try:

@@ -36,6 +36,7 @@ SECTIONS = (
     {"name": "Processors", "href": "/processors", "key": "f"},
     {"name": "Topics", "href": "/topics", "key": "t"},
     {"name": "Schemas", "href": "/schemas", "key": "c"},
+    {"name": "Dead letters", "href": "/dead-letters", "key": "d"},
     {"name": "Audit", "href": "/audit", "key": "a"},
     {"name": "Settings", "href": "/settings", "key": "s"},
 )
@@ -71,6 +72,7 @@ def environment() -> Environment:
         numbers.ago,
         numbers.stamp,
         numbers.size,
+        numbers.millis,
     ):
         made.filters[function.__name__] = function
     made.globals.update(asset=asset_url, htmx_config=HTMX_CONFIG, sections=SECTIONS)

@@ -9,7 +9,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from inflect.web import (
     api,
     dashboard,
+    dead_letters,
     dead_letters_api,
+    design,
     health,
     pages,
     pipelines,
@@ -17,6 +19,7 @@ from inflect.web import (
     render,
     revisions,
     schemas,
+    test_page,
 )
 from inflect.web.frame import house
 from inflect.web.live import Topic
@@ -72,10 +75,23 @@ _API: list[BaseRoute] = [
 ROUTES: list[BaseRoute] = [
     _get("/", dashboard.dashboard),
     _post("/theme", dashboard.choose_theme),
+    _get("/pipelines/new", design.new),
+    _post("/pipelines/new", design.change),
+    _get("/pipelines/{name}/edit", design.edit),
+    _post("/pipelines/{name}/edit", design.change),
     _get("/pipelines/{name}", pipelines.pipeline_page),
     _get("/pipelines/{name}/history", revisions.history),
     _get("/pipelines/{name}/rollback", revisions.confirm_rollback),
     _post("/pipelines/{name}/rollback", revisions.rollback),
+    _get("/pipelines/{name}/test", test_page.test_page),
+    _post("/pipelines/{name}/test", test_page.run),
+    _get("/pipelines/{name}/dead-letters", dead_letters.inbox_page),
+    _get("/pipelines/{name}/dead-letters/redrive", dead_letters.confirm_redrive),
+    _post("/pipelines/{name}/dead-letters/redrive", dead_letters.begin_redrive),
+    _get("/pipelines/{name}/dead-letters/{id}", dead_letters.letter_page),
+    _get("/pipelines/{name}/redrives/{id}", dead_letters.redrive_page),
+    _post("/pipelines/{name}/redrives/{id}/stop", dead_letters.stop_redrive),
+    _get("/dead-letters", dead_letters.overview_page),
     _post("/pipelines/{name}/pause", pipelines.pause),
     _post("/pipelines/{name}/resume", pipelines.resume),
     _get("/pipelines/{name}/delete", pipelines.confirm_delete),
