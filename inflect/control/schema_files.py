@@ -24,6 +24,7 @@ ENDINGS: Final[dict[SchemaKind, tuple[str, ...]]] = {
 MAX_FILE_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 32
 MAX_REFERENCES: Final = 100
+_SHOWN = 100
 
 _PROTO_TOKENS = re.compile(
     r"""//[^\n]*|/\*.*?\*/|\bimport\s+(?:public\s+|weak\s+)?["'](?P<name>[^"'\n]+)["']|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""",
@@ -70,7 +71,7 @@ def _find(name: str, kind: SchemaKind, looked_in: Sequence[Place]) -> tuple[Path
         raise _refused(name, f"must end in {' or '.join(ENDINGS[kind])}: the format is {kind}")
     outside = None
     for place in looked_in:
-        path = (place.folder / name).resolve()
+        path = _resolved(place.folder / name, name)
         if not _is_inside(path, place.fence):
             outside = place.fence
         elif path.is_file():
@@ -79,6 +80,18 @@ def _find(name: str, kind: SchemaKind, looked_in: Sequence[Place]) -> tuple[Path
         raise _refused(name, f"leads out of the project's folder {outside}; move the schema into it")
     folders = ", ".join(str(place.folder) for place in looked_in)
     raise NotFoundError(f"there is no file {name} in {folders}")
+
+
+def _resolved(path: Path, name: str) -> Path:
+    """Where a path leads, through links; RefusedError where it cannot be one: it is too long, or goes in a circle."""
+    try:
+        resolved = path.resolve()
+        resolved.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # a circle of links is a RuntimeError before Python 3.13
+        raise _refused(
+            name[:_SHOWN], f"is no path: {error.strerror if isinstance(error, OSError) else error}"
+        ) from error
+    return resolved
 
 
 def _is_inside(path: Path, fence: Path) -> bool:
@@ -123,7 +136,7 @@ def _gather(start: Path, text: str, links: Links, fence: Path) -> dict[str, str]
 
 
 def _referred(path: Path, name: str, referring: str, fence: Path) -> str:
-    resolved = path.resolve()
+    resolved = _resolved(path, name)
     if not _is_inside(resolved, fence):
         raise _refused(referring, f"refers to {name}, which leads out of the project's folder {fence}")
     if resolved.suffix not in {ending for endings in ENDINGS.values() for ending in endings}:
@@ -151,7 +164,10 @@ def _json_links(name: str, text: str) -> Iterator[str]:
     except (ValueError, RecursionError) as error:
         raise _refused(name, f"is no JSON: {error}") from error
     for reference in _references(document):
-        parts = urlsplit(reference)
+        try:
+            parts = urlsplit(reference)
+        except ValueError:  # no address, and no file; what uses the schema says so
+            continue
         if parts.path and not parts.scheme and not parts.netloc:
             yield posixpath.normpath(posixpath.join(posixpath.dirname(name), unquote(parts.path)))
 

@@ -110,6 +110,24 @@ def test_a_reference_that_leads_out_or_nowhere_is_refused(project: Path, target:
     assert "order.json" in refused(project, "order.json")
 
 
+@pytest.mark.parametrize("target", ["a\\u0000b.json", f"{'a' * 300}.json", "\\ud800.json", "circle.json"])
+def test_a_reference_that_is_no_path_is_refused(project: Path, target: str) -> None:
+    (project / "circle.json").symlink_to(project / "circle.json")
+    write(project, {"order.json": f'{{"$ref": "{target}"}}'})
+    assert refused(project, "order.json")
+
+
+def test_a_name_that_is_no_path_is_refused(project: Path) -> None:
+    (project / "circle.json").symlink_to(project / "circle.json")
+    assert "no path" in refused(project, "circle.json")
+    assert "no path" in refused(project, f"{'a' * 300}.json")
+
+
+def test_a_reference_that_is_no_address_is_no_file(project: Path) -> None:
+    write(project, {"order.json": '{"$ref": "http://[bad"}'})
+    assert read(project, "order.json").references == {}
+
+
 def test_files_that_refer_to_each_other_without_end_are_refused(project: Path) -> None:
     write(project, {f"s{n}.json": f'{{"$ref": "s{n + 1}.json"}}' for n in range(MAX_DEPTH + 2)})
     write(project, {f"s{MAX_DEPTH + 2}.json": "{}"})
