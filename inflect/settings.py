@@ -15,6 +15,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from inflect.errors import UsageError
 
@@ -316,6 +317,13 @@ def _check_registry_url(text: str) -> None:
         raise ValueError("must begin with http:// or https:// and hold no spaces")
     if "@" in text.split("/")[2]:
         raise ValueError("must not hold a password; set registry_username and registry_password")
+    try:
+        address = urlsplit(text)
+        host, _ = str(address.hostname or "").encode("idna"), address.port
+    except ValueError as error:  # what cannot be an address would be found out by every worker, again and again
+        raise ValueError(f"names no host and port: {error}") from error
+    if not host:
+        raise ValueError("names no host")
     if "?" in text or "#" in text:
         raise ValueError("must be the root of the registry, without ? and #")
 

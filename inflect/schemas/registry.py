@@ -226,7 +226,7 @@ def _pause(answer: Answer, attempt: int) -> float:
         return float(asked[:9])
     try:
         return max(0.0, email.utils.parsedate_to_datetime(asked).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return float(_BACK_OFF_S * 2**attempt)
 
 

@@ -220,6 +220,11 @@ def test_the_registrys_authority_lies_beside_the_file_that_names_it(tmp_path: Pa
         ("https://ada:geheim@r.example", "must not hold a password"),
         ("https://r.example/?a=b", "must be the root of the registry"),
         ("https://r exämple/", "must begin with http://"),
+        ("http://localhost:99999", "names no host and port"),
+        ("http://localhost:abc", "names no host and port"),
+        ("http://[::1", "names no host and port"),
+        ("http://a..b/", "names no host and port"),
+        ("http://:8081", "names no host"),
     ],
 )
 def test_a_registry_url_that_cannot_be_one_is_refused(url: str, said: str) -> None:

@@ -125,6 +125,12 @@ def test_c06_it_is_asked_again_when_it_wants_to_be(fake: FakeRegistry, client: R
     assert client.by_id(schema_id).text == ORDER
 
 
+def test_c06_a_moment_that_no_calendar_holds_is_none(fake: FakeRegistry, client: Registry) -> None:
+    schema_id = fake.register("s", ORDER)
+    fake.fault = faults.status(503, times=1, retry_after="Mon, 01 Jan 99999999999999999999 00:00:00 GMT")
+    assert client.by_id(schema_id).text == ORDER
+
+
 @pytest.mark.parametrize("later", ["3600", "999999999999999", format_datetime(datetime.now(UTC) + timedelta(days=1))])
 def test_c06_it_is_not_waited_for_beyond_the_deadline(fake: FakeRegistry, client: Registry, later: str) -> None:
     fake.fault = faults.status(503, retry_after=later)
