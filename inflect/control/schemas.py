@@ -144,7 +144,7 @@ def _pin(
     reference: SchemaReference, kind: SchemaKind, pipeline: str, sources: SchemaSources, before: Before | None
 ) -> tuple[PinnedSchema, str]:
     """Return what a reference means, and a note where that is only what it meant before."""
-    kept = _kept(reference, before)
+    kept = _kept(reference, kind, before)
     if reference.file is not None:
         try:
             return _from_file(reference, kind, sources, pipeline), ""
@@ -165,9 +165,11 @@ def _pin(
     return pinned, ""
 
 
-def _kept(reference: SchemaReference, before: Before | None) -> PinnedSchema | None:
-    """Return what is pinned already, when it was asked for in the same words."""
+def _kept(reference: SchemaReference, kind: SchemaKind, before: Before | None) -> PinnedSchema | None:
+    """Return what is pinned already, when it was asked for in the same words and for a format of the same kind."""
     if before is None or replace(before.reference, message=reference.message) != reference:
+        return None
+    if before.pinned.schema.kind != kind:
         return None
     return replace(before.pinned, message=reference.message)
 

@@ -135,6 +135,12 @@ def test_while_the_registry_is_away_the_pin_of_the_same_reference_is_kept_with_a
     )
 
 
+def test_while_the_registry_is_away_a_pin_of_another_kind_than_the_format_is_not_kept() -> None:
+    known = before(SchemaReference("orders-value", "latest"))
+    with pytest.raises(UnreachableError):
+        resolved(SchemaSources(Shelf().away()), known, schema={"subject": "orders-value"}, format="avro")
+
+
 @pytest.mark.parametrize("schema", [{"subject": "orders-value", "version": 4}, {"subject": "other"}])
 def test_while_the_registry_is_away_nothing_new_can_be_pinned(schema: dict[str, Any]) -> None:
     known = before(SchemaReference("orders-value", "latest"))
