@@ -108,7 +108,7 @@ def show(ctx: click.Context, /, name: str, letter: str, *, as_json: bool) -> Non
     help="Where each begins: the whole pipeline, or the step that failed.",
 )
 @click.option("--dry-run", is_flag=True, help="Write nothing; say what would become of them.")
-@click.option("--rate", metavar="N", type=click.FloatRange(0, min_open=True), help="At most N letters a second.")
+@click.option("--rate", metavar="N", type=float, help="At most N letters a second.")
 @yes_option
 @json_option
 @click.pass_context
@@ -134,13 +134,15 @@ def redrive(ctx: click.Context, /, name: str, *, yes: bool, as_json: bool, **opt
 
 def _order(options: Mapping[str, Any]) -> "Order":
     from inflect.control.letters import place_of
-    from inflect.control.selection import Order, Selection
+    from inflect.control.selection import LEAST_RATE, MOST_RATE, Order, Selection, is_rate
 
     ids = (*options["ids"], *options["more_ids"])
     if options["more_ids"] and not options["ids"]:
         raise UsageError(f"{options['more_ids'][0]!r}: a letter to redrive is given with --id")
     if sum(map(bool, (options["everything"], ids, options["cause"]))) != 1:
         raise UsageError("say which letters to redrive: one of --all, --id and --cause")
+    if options["rate"] is not None and not is_rate(options["rate"]):
+        raise UsageError(f"--rate must be a number from {LEAST_RATE:g} to {MOST_RATE:,.0f}")
     for text in ids:
         place_of(text)
     return Order(Selection(ids, options["cause"]), options["start"], options["dry_run"], options["rate"])

@@ -11,6 +11,7 @@ from inflect.model.event import Failure
 from inflect.model.revision import Revision
 
 MOST_REDRIVES = 5
+LEAST_RATE, MOST_RATE = 0.001, 1_000_000.0
 
 Start = Literal["source", "failed-step"]
 
@@ -23,9 +24,16 @@ class Selection:
     cause: str | None = None
 
 
+def is_rate(rate: float) -> bool:
+    """Whether a number of letters a second can be kept to; what is no number cannot."""
+    return LEAST_RATE <= rate <= MOST_RATE
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to redrive and how. `rate`: letters per second at most; `dry_run`: only say what would become of them."""
+    """What to redrive and how. `rate`: letters per second at most (`is_rate`); `dry_run`: only say what would become of
+    them.
+    """
 
     selection: Selection
     start: Start = "source"

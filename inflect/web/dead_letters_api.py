@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from inflect.control import dead_letters, redriver
-from inflect.control.selection import Order, Selection
+from inflect.control.selection import LEAST_RATE, MOST_RATE, Order, Selection, is_rate
 from inflect.errors import ConflictError, Fault, RefusedError
 from inflect.web import forms
 from inflect.web.api import answer, limit_of
@@ -86,7 +86,7 @@ def _is_ids(value: Any) -> bool:
 
 
 def _is_rate(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and is_rate(value)
 
 
 _KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
@@ -95,5 +95,5 @@ _KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "cause": ("the id of a cause", lambda value: isinstance(value, str)),
     "from": ("source or failed-step", lambda value: value in ("source", "failed-step")),
     "dry_run": ("true or false", lambda value: isinstance(value, bool)),
-    "rate": ("a number above 0", _is_rate),
+    "rate": (f"a number from {LEAST_RATE:g} to {MOST_RATE:,.0f}", _is_rate),
 }

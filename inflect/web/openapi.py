@@ -59,7 +59,7 @@ _REDRIVE: Json = {
         "cause": {"type": "string"},
         "from": {"enum": ["source", "failed-step"], "default": "source"},
         "dry_run": {"type": "boolean", "default": False},
-        "rate": {"type": "number", "exclusiveMinimum": 0},
+        "rate": {"type": "number", "minimum": 0.001, "maximum": 1_000_000},
     },
 }
 _ONE = "/pipelines/{name}"

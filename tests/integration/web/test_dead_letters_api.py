@@ -89,6 +89,7 @@ def test_a_redrive_answers_with_what_became_of_the_letters(web: Web, box: Letter
         ({"all": True, "cause": "x"}, {""}),
         ({"all": "yes", "from": "target", "rate": 0, "dry_run": 1, "surprise": 1},
          {"all", "from", "rate", "dry_run", "surprise"}),
+        ({"all": True, "rate": 1e12}, {"rate"}),
         ({"ids": "a:0:0"}, {"ids"}),
         ({"ids": [1]}, {"ids"}),
         ({"cause": 7}, {"cause"}),
