@@ -127,7 +127,8 @@ def newest_first(
 
     Only those that `keep`; partitions are read backwards in windows, so that a first page is quick in a large topic.
     """
-    tails = [_Tail(span, (before or {}).get(span.place, span.end), browser, box, keep) for span in box.spans]
+    # A page that was named before the topic was made anew may begin behind its end, where nothing would ever come.
+    tails = [_Tail(s, min(s.end, (before or {}).get(s.place, s.end)), browser, box, keep) for s in box.spans]
     upper = {tail.span.place: tail.upper for tail in tails}
     heap: list[tuple[int, int, int, Letter]] = []
     for index, tail in enumerate(tails):

@@ -181,5 +181,5 @@ def _json_text(value: Any) -> str | None:
     try:
         text = value.decode()
         return text if isinstance(json.loads(text), dict) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inflect.control.dead_letters import Page, group_letters, list_letters, show_letter
+from inflect.control.dead_letters import Page, _cursor, group_letters, list_letters, show_letter
 from inflect.embedded.kafka import KafkaServer
 from inflect.errors import NotFoundError, UsageError
 from inflect.kafka.admin import Admin, NewTopicSpec
@@ -117,6 +117,12 @@ def test_pages_together_are_all_letters_once(box: Letterbox, database: Database,
     assert sorted(letter["origin"]["offset"] for letter in letters) == list(range(20))
     times = [letter["time"] for letter in letters]
     assert times == sorted(times, reverse=True)
+
+
+def test_a_page_of_a_topic_before_this_one_begins_at_its_end(box: Letterbox, database: Database) -> None:
+    box.fail(box.revision(BROKEN), box.events(2))
+    behind = _cursor({(box.dlq, 0): 5_000_000})
+    assert len(list_letters(database, box.kafka, box.name, limit=10, before=behind).letters) == 2
 
 
 def test_a_page_goes_past_what_was_redriven_in_a_large_topic(box: Letterbox, database: Database) -> None:

@@ -139,3 +139,8 @@ def test_file_tests_run_on_encoded_formats_with_events_as_json() -> None:
     assert verdicts[0].mismatches == ('event: expected {"id": 1}, was {"id": 1, "paid": true}',)
     assert verdicts[1].mismatches == ()
     assert verdicts[0].result["event"]["value"] == {"id": 1, "paid": True}
+
+
+def test_bytes_that_are_json_too_deep_to_read_stay_bytes() -> None:
+    given = [{"value": b'{"a":' * 200_000}]
+    assert in_source_format(revision("avro", CASES[1][1]), given, ["a"]) == given
