@@ -173,8 +173,7 @@ def _writers(request: Request) -> Iterator[WriterSchemas | None]:
     if request.registry is None:
         yield None
         return
-    pins = [pin for pin in (request.revision.source_schema, request.revision.target_schema) if pin is not None]
-    with WriterSchemas(request.registry, request.schemas_dir, pins) as writers:
+    with WriterSchemas(request.registry, request.schemas_dir, request.revision.pinned) as writers:
         yield writers
 
 

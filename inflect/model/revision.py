@@ -28,6 +28,11 @@ class Revision:
     source_schema: PinnedSchema | None = None
     target_schema: PinnedSchema | None = None
 
+    @property
+    def pinned(self) -> tuple[PinnedSchema, ...]:
+        """The schemas of both ends, as far as there are any."""
+        return tuple(pin for pin in (self.source_schema, self.target_schema) if pin is not None)
+
 
 def needs_restart(old: Revision, new: Revision) -> bool:
     """Whether workers must be replaced rather than told: the group's topic or the kind of producer changes."""

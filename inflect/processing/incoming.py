@@ -35,13 +35,12 @@ class Incoming:
     def __init__(self, revision: Revision, writers: WriterSchemas | None, teach: Teach) -> None:
         """`teach` makes schemas known to the engine by their ids."""
         source, pinned = revision.pipeline.source, revision.source_schema
-        pins = (pin for pin in (revision.source_schema, revision.target_schema) if pin is not None)
         self._format = source.format
         self._pinned = pinned
         self._from_file = pinned is not None and pinned.file is not None
         self._own = JsonValidator(pinned.schema) if pinned is not None and source.format == "json" else None
         self._registered = writers is not None
-        self._writers = writers or WriterSchemas(None, None, pins)
+        self._writers = writers or WriterSchemas(None, None, revision.pinned)
         self._validators: dict[int, JsonValidator] = {}
         self._teach = teach
 

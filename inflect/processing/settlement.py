@@ -229,14 +229,14 @@ class Settlement:
             if not text:
                 continue
             started = self._in_time(index)
+            value: str | bytes | None = None
             try:
                 value = self._values[index] = encode(str(text))
             except EncodingError as error:
                 self._fail(index, error.failure)
-            else:
-                if not value:  # an empty value is delivered, and must not look like none
-                    self._leave(index, ((text, None),))
-            self._check_s = time.monotonic() - started
+            self._check_s += time.monotonic() - started
+            if value is not None and not value:  # an empty value is delivered, and must not look like none
+                self._leave(index, ((text, None),))
 
     def _limit(self, topic: str) -> int:
         return self._means.limits.get(topic, _UNLIMITED)

@@ -92,8 +92,9 @@ def try_here(
 def _writers(revision: Revision, known: Mapping[int, Schema] | None) -> AbstractContextManager[WriterSchemas | None]:
     if known is None:
         return nullcontext()
-    pins = [pin for pin in (revision.source_schema, revision.target_schema) if pin is not None]
-    return WriterSchemas(None, None, [*pins, *(PinnedSchema(schema, id=number) for number, schema in known.items())])
+    return WriterSchemas(
+        None, None, [*revision.pinned, *(PinnedSchema(schema, id=number) for number, schema in known.items())]
+    )
 
 
 def _try_one(chain: Chain, revision: Revision, index: int, event: TrialEvent, now: datetime) -> dict[str, Any]:

@@ -63,8 +63,7 @@ def equip(
 def _writers(revision: Revision, schemas: SchemaAccess) -> WriterSchemas | None:
     if schemas.registry is None:
         return None
-    pins = [pin for pin in (revision.source_schema, revision.target_schema) if pin is not None]
-    return WriterSchemas(schemas.registry, schemas.cache_dir, pins)
+    return WriterSchemas(schemas.registry, schemas.cache_dir, revision.pinned)
 
 
 def _sink(kafka: Mapping[str, str], slot: int, revision: Revision, limits: Mapping[str, int]) -> Sink:

@@ -4,6 +4,8 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from inflect.model.event import Counts, Failure, StepCounts
 from inflect.model.revision import Revision
 from inflect.model.schema import PinnedSchema, Schema
 from inflect.processing import chain as module
-from inflect.processing import incoming
+from inflect.processing import incoming, settlement
 from inflect.processing.chain import Chain, Settled
 from inflect.schemas.writers import WriterSchemas
 from tests.unit.processing.chains import NOW, batch, error, revision, settle
@@ -71,6 +73,13 @@ def test_what_breaks_the_target_schema_leaves_only_a_dead_letter() -> None:
     assert error(settled, 1)["stage"] == "outgoing_schema"
     assert settled.failures[1].path == "/name"
     assert settled.records[1][0].value == b'{"n":1}'
+
+
+def test_the_time_of_all_checks_of_a_batch_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = count()
+    monkeypatch.setattr(settlement, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    settled = settle(checked("module.exports = e => e", target=ID), [b'{"id":1}', b'{"id":"x"}'])
+    assert settled.check_s[1] == 2
 
 
 def test_each_part_of_a_split_is_checked_and_one_bad_part_takes_all() -> None:
