@@ -87,6 +87,8 @@ class JsonValidator:
             raise NotJsonError("a text in it holds half of a surrogate pair, which is no character") from error
         except RecursionError as error:
             raise NotJsonError("it is nested too deep to be checked") from error
+        except ValueError as error:  # the validator compares values of at most 255 levels
+            raise NotJsonError(f"it cannot be checked, as when it is nested too deep: {error}") from error
 
     def _fault(self, value: Any) -> SchemaFault:
         depth, size = _extent(value)

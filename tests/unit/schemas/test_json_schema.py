@@ -117,6 +117,13 @@ def test_what_is_no_json_is_told_from_what_breaks_the_schema(text: bytes, why: s
         check({"type": ["string", "array", "object"]}, text)
 
 
+@pytest.mark.parametrize("schema", [{"enum": [1]}, {"const": {"a": 1}}, {"properties": {"a": {"const": 1}}}])
+@pytest.mark.parametrize("depth", [300, 900])
+def test_c14_a_value_too_deep_to_be_compared_fails_alone(schema: dict[str, Any], depth: int) -> None:
+    with pytest.raises(NotJsonError, match="nested too deep"):
+        check(schema, '{"a":' * depth + "1" + "}" * depth)
+
+
 def test_references_are_found_by_the_name_by_which_they_are_given() -> None:
     schema = {"$id": "https://example.com/schemas/order.json", "properties": {"to": {"$ref": "address.json"}}}
     references = {"address.json": {"properties": {"country": {"$ref": "country.json#/$defs/code"}}},
