@@ -25,7 +25,7 @@ MOST_BYTES = 4 * 1024 * 1024
 
 # Longer than the broker needs to end a dead producer's transaction: until then nobody can read on.
 PATIENCE_S = 30.0
-_POLL_S = 0.2
+_POLL_S = 0.03  # at the end of what is there it is waited for in vain: nobody who looks should notice
 _FIRST_CHUNK = 100
 
 _FOR_GOOD = {

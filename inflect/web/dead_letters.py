@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from inflect.control import dead_letters, inbox, redriver
 from inflect.control.inbox import Inbox
-from inflect.control.selection import Order, Selection
+from inflect.control.selection import MOST_RATE, Order, Selection, is_rate
 from inflect.errors import Fault, NotFoundError, RefusedError
 from inflect.model.pipeline import Pipeline
 from inflect.store import pipelines as store
@@ -252,8 +252,8 @@ def read_order(asked: QueryParams | FormData) -> Order:
     faults = []
     if sum((bool(ids), cause is not None, "all" in asked)) != 1:
         faults.append(Fault("", "choose which events to redrive: some of the list, those of one cause, or all"))
-    if rate and not (_number(rate) or 0) > 0:
-        faults.append(Fault("rate", "must be a whole number above 0, or be left empty"))
+    if rate and not is_rate(_number(rate) or 0):
+        faults.append(Fault("rate", f"must be a whole number from 1 to {MOST_RATE:,.0f}, or be left empty"))
     if faults:
         raise RefusedError("redrive", faults)
     start: Literal["source", "failed-step"] = "failed-step" if asked.get("from") == "failed-step" else "source"

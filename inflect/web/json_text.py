@@ -109,11 +109,16 @@ def changed_lines(before: Any, after: Any) -> list[Line]:
         return []
     everything = max(len(old), len(new))
     context = everything if everything <= _ALL_LINES else _CONTEXT
-    plain = [[line.removesuffix(",") for line in lines] for lines in (old, new)]  # what follows a line is no difference
-    groups = difflib.SequenceMatcher(None, *plain, autojunk=False).get_grouped_opcodes(context)
+    matcher = difflib.SequenceMatcher(a=_plain(old), b=_plain(new), autojunk=False)
+    groups = matcher.get_grouped_opcodes(context)
     found = [[*_lines(opcodes, old, new)] for opcodes in groups]
     gap = [Line("place", "", "⋯")]
     return [line for place, group in enumerate(found) for line in (gap * bool(place) + group)]
+
+
+def _plain(lines: Sequence[str]) -> list[str]:
+    """Lines without the commas behind them: that another line follows is no difference."""
+    return [line.removesuffix(",") for line in lines]
 
 
 def _lines(opcodes: Sequence[tuple[str, int, int, int, int]], old: list[str], new: list[str]) -> Iterator[Line]:

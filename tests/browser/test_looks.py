@@ -11,6 +11,8 @@ PATHS = (
     PIPELINE,
     f"{PIPELINE}/history",
     f"{PIPELINE}/delete",
+    f"{PIPELINE}/test",
+    "/dead-letters",
     "/processors",
     "/topics",
     "/schemas",
