@@ -17,6 +17,7 @@ from inflect.kafka.browse import Browser, Place, Span
 from inflect.model.event import Outcome, Record
 
 TOPIC = "inflect-redriven"
+_MOST_READ = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,12 @@ class Ledger:
 
     pipeline: str
     topic_ids: Mapping[str, str]
-    _marks: dict[Place, dict[int, bytes]] = field(default_factory=dict)
+    _marks: dict[Place, dict[int, Mark]] = field(default_factory=dict)
+    _read: dict[bytes, tuple[object, Mark]] = field(default_factory=dict)
 
     def mark(self, place: Place, offset: int) -> Mark | None:
         """What became of a letter; None while it is open."""
-        raw = self._marks.get(place, {}).get(offset)
-        return None if raw is None else _mark(_told(raw))
+        return self._marks.get(place, {}).get(offset)
 
     def add(self, key: bytes | None, value: bytes | None) -> None:
         """Take a record of the ledger's topic; those of other pipelines and topics are passed."""
@@ -48,10 +49,20 @@ class Ledger:
         if name != self.pipeline or topic not in self.topic_ids or not (partition + offset).isdecimal():
             return
         marks = self._marks.setdefault((topic, int(partition)), {})
-        if value and _told(value).get("topic_id") == self.topic_ids[topic]:
-            marks[int(offset)] = value
+        topic_id, mark = self._said(value or b"")
+        if topic_id == self.topic_ids[topic]:
+            marks[int(offset)] = mark
         else:
             marks.pop(int(offset), None)
+
+    def _said(self, value: bytes) -> tuple[object, Mark]:
+        """What a record says. Those of one transaction say the same: it is read once and kept once."""
+        if value not in self._read:
+            if len(self._read) >= _MOST_READ:
+                self._read.clear()
+            told = _told(value)
+            self._read[value] = told.get("topic_id"), _mark(told)
+        return self._read[value]
 
     def record(self, place: Place, offset: int, mark: Mark) -> Record:
         """The record that marks a letter."""
@@ -103,4 +114,6 @@ def _told(value: bytes) -> dict[str, Any]:
 
 
 def _mark(told: Mapping[str, Any]) -> Mark:
-    return Mark(str(told.get("time", "")), told.get("outcome", "delivered"), int(told.get("revision", 0)))
+    revision = told.get("revision")
+    outcome = told.get("outcome", "delivered")
+    return Mark(str(told.get("time", "")), outcome, revision if isinstance(revision, int) else 0)

@@ -24,6 +24,18 @@ def test_a_mark_is_read_as_it_was_written(ledger: Ledger) -> None:
     assert ledger.mark(PLACE, 18) is None
 
 
+def test_marks_of_one_transaction_are_kept_once(ledger: Ledger) -> None:
+    for offset in range(3):
+        record = ledger.record(PLACE, offset, MARK)
+        ledger.add(record.key, str(record.value, "utf-8").encode() if isinstance(record.value, bytes) else None)
+    assert ledger.mark(PLACE, 0) is ledger.mark(PLACE, 2) is not None
+
+
+def test_a_mark_with_nonsense_in_it_is_a_mark(ledger: Ledger) -> None:
+    ledger.add(b"orders|dlq.a-b_c:2:17", b'{"topic_id": "id-1", "revision": "x"}')
+    assert ledger.mark(PLACE, 17) == Mark("", "delivered", 0)
+
+
 def test_a_mark_of_a_topic_that_was_made_again_counts_no_more(ledger: Ledger) -> None:
     record = replace(ledger, topic_ids={"dlq.a-b_c": "id-0"}).record(PLACE, 17, MARK)
     ledger.add(record.key, bytes(record.value or b""))  # type: ignore[arg-type]  # bytes, as it was made
