@@ -110,15 +110,19 @@ def apply(  # noqa: PLR0913  a change, who made it, from where and why
     prune: bool = False,
     comment: str = "",
     create: bool = False,
+    expected: int | None = None,
 ) -> Plan:
     """Make the documents the desired state, all or nothing, and return what was done with the new revision numbers.
 
     Raises what `plan` raises, and ConflictError when somebody else changed a pipeline at the same time. With `create`
-    the pipelines must be new: ConflictError for one that exists.
+    the pipelines must be new: ConflictError for one that exists. `expected` is the revision that a single document was
+    made from: ConflictError when another one is current.
     """
     planned, checked = _plan(db, admin, documents, schemas or SchemaSources(), prune=prune)
     if create:
         _refuse_existing(planned)
+    if expected is not None:
+        _refuse_stale(planned, expected)
     changed = [c for c in planned.changes if c.action in ("created", "changed")]
     deleted = [c.name for c in planned.changes if c.action == "deleted"]
     if not changed and not deleted:
@@ -143,6 +147,14 @@ def _refuse_existing(planned: Plan) -> None:
     taken = [change.name for change in planned.changes if change.action != "created"]
     if taken:
         raise ConflictError(f"pipeline {taken[0]} exists already")
+
+
+def _refuse_stale(planned: Plan, expected: int) -> None:
+    change = planned.changes[0]
+    if change.revision is None:
+        raise ConflictError(f"pipeline {change.name} was deleted meanwhile; read it again")
+    if change.revision != expected:
+        raise ConflictError(f"pipeline {change.name} is at revision {change.revision}, not {expected}; read it again")
 
 
 def _new_revision(change: Change, checked: _Checked) -> NewRevision:

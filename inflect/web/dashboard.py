@@ -1,15 +1,17 @@
 """The dashboard: every pipeline in one table. Filter and sorting live in the URL."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from inflect.store import processors
 from inflect.web import forms
 from inflect.web.fragments import fleet_digest
-from inflect.web.frame import chrome, house
+from inflect.web.frame import House, chrome, house
 from inflect.web.pulse import CHANGES_SHOWN
 from inflect.web.render import THEME_COOKIE, THEMES, page
 from inflect.web.views import PipelineView
@@ -50,6 +52,7 @@ def dashboard(request: Request) -> Response:
         "sort": sort,
         "columns": _columns(query),
         "changes": frame.changes[:CHANGES_SHOWN],
+        "first": [] if frame.pipelines or frame.outage else first_steps(house(request)),
     }
     stream = f"/live/fleet?known={quote(fleet_digest(frame.pipelines))}"
     return page(
@@ -57,6 +60,34 @@ def dashboard(request: Request) -> Response:
         "dashboard.html",
         chrome(request, frame, active="Pipelines", title="Pipelines", stream=stream) | context,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStep:
+    """One of the steps that lead a new installation to its first pipeline; `href` is where it goes on."""
+
+    title: str
+    words: str
+    done: bool
+    href: str = ""
+    link: str = ""
+
+
+def first_steps(here: House) -> list[FirstStep]:
+    """Topics are seen, processors are synced, a pipeline is made: what is done of it."""
+    topics = [row for row in here.brokers.topics(here.db) if not row.internal]
+    files = [row for row in processors.list_processors(here.db) if row.kind != "library"]
+    seen = (
+        f"{len(topics)} seen."
+        if topics
+        else f"None seen at {here.settings.kafka.get('bootstrap.servers', 'Kafka')} yet."
+    )
+    synced = f"{len(files)} synced." if files else f"Put functions into {here.settings.processors} and they appear."
+    return [
+        FirstStep("A topic with events", seen, bool(topics), "/topics", "Topics"),
+        FirstStep("Processors: your JavaScript functions", synced, bool(files), "/processors", "Processors"),
+        FirstStep("The first pipeline", "Choose topics and processors; a form shows what is missing.", done=False),
+    ]
 
 
 def _matches(view: PipelineView, query: str) -> bool:
