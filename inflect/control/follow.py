@@ -48,7 +48,8 @@ def follow_schemas(db: Database, registry: SchemaRegistry, *, author: str) -> Fo
         for side, end in before.items():
             if (newest := _newer(end, registry, asked)) is None:
                 continue
-            if reason := _obstacle(newest, end) or _went_back(db, row.name, side, end, newest):
+            # Trying a schema out takes a process and most of a second: not for one that is not wanted.
+            if reason := _went_back(db, row.name, side, end, newest) or _obstacle(newest, end):
                 subject = str(end.pinned.subject)
                 refusals[row.name, side] = SchemaRefusal(row.name, side, subject, newest.version, reason)
             elif newest.schema is not None:

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from inflect.control import catalogue, operate
+from inflect.control import follow as module
 from inflect.control.apply import Plan, apply, plan
 from inflect.control.follow import Followed, follow_schemas
 from inflect.control.schemas import SchemaSources
 from inflect.embedded.kafka import KafkaServer
-from inflect.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
+from inflect.errors import ConflictError, Fault, NotFoundError, RefusedError, UnreachableError
 from inflect.kafka.admin import Admin, NewTopicSpec
 from inflect.model.schema import PinnedSchema, Schema
 from inflect.store import audit, pipelines, schemas
@@ -178,6 +179,19 @@ def test_who_rolled_back_is_not_overruled_until_there_is_something_new(database:
     shelf.add("orders-value")
     assert follow(database, shelf).revisions == {"p": 4}
     assert version_of(database) == 3
+
+
+def test_a_version_that_is_not_wanted_back_is_not_tried_out(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unexpected(pinned: PinnedSchema) -> list[Fault]:
+        raise AssertionError(f"{pinned} was tried out")
+
+    monkeypatch.setattr(module, "unusable", unexpected)
+    stored(database, LATEST, 1)
+    stored(database, LATEST, 2, expected=1)
+    operate.rollback(database, "p", 1, author="t")
+    assert len(follow(database, Shelf().add("orders-value").add("orders-value")).refusals) == 1
 
 
 def test_a_subject_that_the_registry_lost_leaves_what_is_pinned(database: Database) -> None:
