@@ -86,7 +86,11 @@ htmx.createEventSource = (url) => {
 
 // A refusal has words for people in it: show them where the answer would have gone.
 document.addEventListener('htmx:sendError', () => say('lost', 'no connection'))
-document.addEventListener('htmx:responseError', (event) => { window.location.assign(event.detail.pathInfo.requestPath) })
+document.addEventListener('htmx:responseError', (event) => {
+  const form = event.detail.elt
+  if (form.matches('form.bench')) form.submit() // as without scripts: what was typed is one step back
+  else window.location.assign(event.detail.pathInfo.requestPath)
+})
 
 function enliven (root) {
   root.querySelectorAll('[data-copy]').forEach((button) => { button.hidden = !navigator.clipboard })

@@ -6,7 +6,7 @@ Rarely, briefly, and once for all viewers.
 import threading
 import time
 
-from inflect.errors import InflectError
+from inflect.errors import InflectError, UnreachableError
 from inflect.kafka.admin import Admin
 from inflect.settings import Settings
 from inflect.store import topics
@@ -35,6 +35,12 @@ class Brokers:
                 self._words = self._ask()
                 self._words_until = time.monotonic() + KEPT_S
             return self._words
+
+    def require(self) -> None:
+        """Raise UnreachableError when the brokers do not answer: sooner than a longer question to them would."""
+        words = self.words()
+        if words != OK:
+            raise UnreachableError(words)
 
     def topics(self, db: Database) -> list[TopicRow]:
         """The cluster's topics now, and as they were last seen while the brokers are away."""

@@ -76,6 +76,7 @@ def overview_page(request: Request) -> Response:
 def inbox_page(request: Request) -> Response:
     """Answer `GET /pipelines/NAME/dead-letters?cause=…&redriven&count&page=…`."""
     here, name, asked = house(request), request.path_params["name"], request.query_params
+    here.brokers.require()
     found = inbox.look(
         here.db,
         here.settings.kafka,
@@ -114,6 +115,7 @@ def _inbox(name: str, asked: QueryParams, found: Inbox) -> dict[str, Any]:
 def letter_page(request: Request) -> Response:
     """Answer `GET /pipelines/NAME/dead-letters/TOPIC:PARTITION:OFFSET`."""
     here, name, letter_id = house(request), request.path_params["name"], request.path_params["id"]
+    here.brokers.require()
     with here.registry() as registry:
         letter = dead_letters.show_letter(here.db, here.settings.kafka, name, letter_id, registry)
     frame, pipeline = here.pulse.frame, dead_letters.pipeline_of(here.db, name)
@@ -161,6 +163,7 @@ def confirm_redrive(request: Request) -> Response:
     count: int | None = len(order.selection.ids)
     cause = None
     if not order.selection.ids:
+        here.brokers.require()
         found = inbox.look(here.db, here.settings.kafka, name, limit=1, cause=order.selection.cause)
         causes = letter_views.causes(found.causes or [])
         cause = next((one for one in causes if one.id == order.selection.cause), None)

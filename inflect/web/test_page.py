@@ -84,6 +84,8 @@ def _begin(request: Request, row: PipelineRow) -> Shown:
     origin = asked.get("from", "tests" if _test_names(pipeline) else "")
     count = max(1, min(_number(asked.get("count")) or 1, MOST_EVENTS))
     seed = _number(asked.get("seed"))
+    if origin in {"latest", "letter"}:
+        here.brokers.require()
     if origin == "generate":
         seed = draw_seed() if seed is None else seed
         revision = store.load_revision(here.db, row.name, row.revision)
@@ -246,6 +248,7 @@ def _render(request: Request, row: PipelineRow, what: Shown) -> Response:
         "pipeline": pipeline,
         "what": what,
         "problems": problems,
+        "posted": request.method == "POST",
         "is_json": pipeline.source.format in WRITTEN_AS_JSON,
         "tests": _test_names(pipeline),
         "tests_in_files": [test["name"] for test in pipeline.tests if "event" not in test],
