@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -16,10 +17,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7, help="draws the faults; the same seed draws the same schedule")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="inflect-soak-") as directory:
-        line = soak(Path(directory), seconds=given.seconds, seed=given.seed, workers=given.workers)
+    directory = Path(tempfile.mkdtemp(prefix="inflect-soak-"))
+    sys.stderr.write(f"logs and data are in {directory}, and stay there when something is wrong\n")
+    line = soak(directory, seconds=given.seconds, seed=given.seed, workers=given.workers)
     sys.stdout.write(json.dumps(line) + "\n")
-    return int(broken(line))
+    if broken(line):
+        return 1
+    shutil.rmtree(directory)
+    return 0
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def _suffer(target: Target, ids: tuple[int, ...], seconds: int, seed: int) -> di
     writer.join()
     assert not load.refused, load.refused[:3]
     say(f"{time.monotonic() - started:6.1f} s  all {events:,} written; waiting for the last to be settled")
-    counts = eventually(lambda: settled(target.installation, events), within_s=QUIET_WITHIN_S) or {}
+    counts = rest(target.installation, events)
     say(f"{time.monotonic() - started:6.1f} s  settled; reading everything back")
     verdict = judge(servers, Subject(**TOPICS, group=f"inflect-{NAME}", events=events, ids=ids))
     for example in verdict.examples:
@@ -128,13 +128,23 @@ def _suffer(target: Target, ids: tuple[int, ...], seconds: int, seed: int) -> di
     return {**run, **figures(events, verdict, counts), "faults": faults}
 
 
-def settled(installation: Installation, events: int) -> dict[str, int] | None:
-    """The counts, once every event has an outcome."""
+def rest(installation: Installation, events: int) -> dict[str, int]:
+    """The counts, once every event has an outcome; AssertionError with what was shown last when that takes too long."""
+    shown: dict[str, Any] = {}
+
+    def settled() -> bool:
+        try:
+            shown.update(installation.show(NAME))
+        except httpx.HTTPError as error:
+            shown["error"] = repr(error)
+        return int(shown.get("counts", {}).get("consumed", 0)) >= events
+
     try:
-        counts: dict[str, int] = installation.show(NAME)["counts"]
-    except httpx.HTTPError:
-        return None
-    return counts if counts["consumed"] >= events else None
+        eventually(settled, within_s=QUIET_WITHIN_S)
+    except AssertionError as error:
+        raise AssertionError(f"{events:,} events were written, and the last that was shown is {shown}") from error
+    counts: dict[str, int] = shown["counts"]
+    return counts
 
 
 def figures(events: int, verdict: Verdict, counts: dict[str, int]) -> dict[str, int]:
