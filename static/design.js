@@ -4,11 +4,15 @@
 
 document.documentElement.classList.add('scripted')
 
-// An answer to what the form was a moment ago must not undo what was typed since: the next one is on its way already.
-// The field that has the focus keeps its text, unless the answer is about steps, which then stand elsewhere.
-let edits = 0
-let asked = 0
-for (const kind of ['input', 'change']) document.addEventListener(kind, () => { edits += 1 })
+// What is changed while an answer is on its way stays. A check is then thrown away, since the next one is on its way
+// already. What else was asked for (a step more, elsewhere) is shown, and the late changes are put back into it.
+const late = new Map()
+for (const kind of ['input', 'change']) {
+  document.addEventListener(kind, (event) => {
+    const field = event.target
+    if (field.form && field.form.id === 'design') late.set(field.id, { value: field.value, checked: field.checked })
+  })
+}
 
 // htmx adds the button that has the focus to whatever its form sends; a check presses none.
 document.addEventListener('htmx:configRequest', (event) => {
@@ -17,13 +21,12 @@ document.addEventListener('htmx:configRequest', (event) => {
   event.detail.formData.delete('do')
 })
 
-document.addEventListener('htmx:beforeRequest', (event) => {
-  if (event.detail.elt.id === 'design') asked = edits
-})
+document.addEventListener('htmx:beforeRequest', () => late.clear())
 
+// In a check the field that has the focus keeps its text; steps that moved take their text along.
 document.addEventListener('htmx:beforeSwap', (event) => {
   const checks = event.detail.requestConfig.elt.id === 'design'
-  if (checks && asked !== edits) event.detail.shouldSwap = false
+  if (checks && late.size) event.detail.shouldSwap = false
   Idiomorph.defaults.ignoreActiveValue = checks
 })
 
@@ -32,6 +35,18 @@ document.addEventListener('htmx:afterSettle', (event) => {
   if (!request || request.elt.id === 'design') return
   const moved = document.querySelector('#design [autofocus]')
   if (moved) moved.focus()
+  for (const [id, { value, checked }] of [...late]) {
+    const field = document.getElementById(id)
+    if (!field || (moved && id.startsWith('steps-'))) continue
+    field.value = value
+    if (field.type === 'checkbox') field.checked = checked
+    field.dispatchEvent(new Event('change', { bubbles: true }))
+  }
+})
+
+// A processor that is picked from the list, not typed, is added at once.
+document.addEventListener('input', (event) => {
+  if (event.target.id === 'add' && event.inputType === 'insertReplacementText') document.getElementById('adder').click()
 })
 
 // Keys: Alt and an arrow move the step that has the focus.

@@ -114,7 +114,7 @@ def check(here: House, draft: Draft) -> Findings:
             taken = draft.document["name"]
             faults.append(Fault("name", f"there is a pipeline {taken} already; choose another name"))
     except RefusedError as error:
-        told = {fault.path for fault in shape}
+        told = {path for fault in shape for path in (fault.path, f"{fault.path}.topic")}  # a stand-in's are none
         faults += [fault for fault in error.faults if fault.path not in told]
     except (UnreachableError, DeniedError) as error:
         away = str(error)
