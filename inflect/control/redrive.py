@@ -35,6 +35,7 @@ from inflect.schemas.writers import WriterSchemas
 MOST_BATCH_BYTES = 8 * 1024 * 1024
 OPEN_WITHIN_S = 60.0
 _MOST_SETBACKS = 5
+_MOST_CONVICTED = 5
 _SETBACK_PAUSE_S = 0.5
 
 _log = logs.get("redrive")
@@ -140,6 +141,7 @@ class _Redrive:
         self._watcher = watcher
         self._began = monotonic()
         self._setbacks = 0
+        self._convicted = 0  # letters in a row that Kafka takes in no form
 
     def batches(self, chosen: Iterator[Case]) -> Iterator[list[Case]]:
         """Cases for one transaction each: bounded in number by the pipeline, in bytes, and by a second of the rate."""
@@ -210,7 +212,7 @@ class _Redrive:
             return
         setback = self._write(done)
         if setback is None:
-            self._setbacks = 0
+            self._setbacks = self._convicted = 0
             for each in done:
                 self.tally.count(each.outcome)
             return
@@ -254,9 +256,18 @@ class _Redrive:
         return left
 
     def _convict(self, one: Done, why: str) -> None:
-        """Kafka refuses what this letter became: it fails, by the rules of its pipeline."""
+        """Kafka refuses what this letter became: it fails, by the rules of its pipeline.
+
+        Where its dead letter is refused too, it stays where it is. Several such in a row: no letter would fare better.
+        """
         if one.case.failure is not None:
-            raise CannotRunError(f"Kafka takes neither what letter {one.case.id} became nor its dead letter: {why}")
+            reason = f"Kafka takes neither what letter {one.case.id} became nor its dead letter: {why}"
+            self._convicted += 1
+            if self._convicted >= _MOST_CONVICTED:
+                raise CannotRunError(f"{reason}. So it was with {self._convicted} letters in a row; none is lost.")
+            self._setbacks = 0
+            self.tally.refuse(one.case.id, reason)
+            return
         failure = Failure("produce", "rejected", f"Kafka refuses what the event became: {why}")
         settled, _ = self._settle([replace(one.case, failure=failure)])
         self._deliver(settled)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from inflect.control.ledger import TOPIC
 from inflect.control.letters import open_box, read_letters
@@ -259,6 +260,42 @@ def test_what_the_broker_refuses_becomes_a_letter_again(kafka: KafkaServer, topi
     (again,) = (m for m in box.records(box.dlq) if error_headers(m)["inflect.error.attempt"] == "2")
     assert json.loads(again.value()) == {"n": 17}
     assert box.numbers(compacted) == [n for n in range(40) if n != 17]
+
+
+def compact(box: Letterbox) -> None:
+    """From now on neither target nor dead letter topic takes a record without a key."""
+    entry = ConfigEntry("cleanup.policy", "compact", incremental_operation=AlterConfigOpType.SET)
+    changes = [
+        ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry]) for topic in (box.target, box.dlq)
+    ]
+    admin = AdminClient({**box.kafka})
+    for answer in admin.incremental_alter_configs(changes).values():
+        answer.result(10)
+
+
+def test_a_letter_that_no_topic_takes_stays_and_the_others_go_on(box: Letterbox) -> None:
+    batch = box.events(20)
+    box.fail(box.revision(BROKEN), replace(batch, keys=[None if n in (7, 13) else b"k%d" % n for n in range(20)]))
+    compact(box)
+    answer = box.redrive(box.revision(MENDED))
+    assert {name: answer[name] for name in ("selected", "delivered", "failed", "refused")} == {
+        "selected": 20,
+        "delivered": 18,
+        "failed": 2,
+        "refused": 2,
+    }
+    assert all("nor its dead letter" in refusal["reason"] for refusal in answer["refusals"])
+    assert box.numbers(box.target) == [n for n in range(20) if n not in (7, 13)]
+    open_still = box.redrive(box.revision(MENDED), dry_run=True)
+    assert open_still["selected"] == 2
+
+
+def test_a_redrive_gives_up_when_no_topic_takes_several_letters_in_a_row(box: Letterbox) -> None:
+    box.fail(box.revision(BROKEN), replace(box.events(8), keys=[None] * 8))
+    compact(box)
+    with pytest.raises(CannotRunError, match="5 letters in a row"):
+        box.redrive(box.revision(MENDED))
+    assert box.redrive(box.revision(MENDED), dry_run=True)["selected"] == 8
 
 
 def test_an_output_that_is_too_large_becomes_a_letter_again(kafka: KafkaServer, topic_name: Names) -> None:
