@@ -3,6 +3,7 @@
 'use strict'
 
 document.documentElement.classList.add('scripted')
+document.getElementById('preview').hidden = false
 
 // What is changed while an answer is on its way stays. A check is then thrown away, since the next one is on its way
 // already. What else was asked for (a step more, elsewhere) is shown, and the late changes are put back into it.
@@ -14,17 +15,20 @@ for (const kind of ['input', 'change']) {
   })
 }
 
+const isPreview = (event) => (event.detail.requestConfig || event.detail).elt.id === 'preview-body'
+
 // htmx adds the button that has the focus to whatever its form sends; a check presses none.
 document.addEventListener('htmx:configRequest', (event) => {
-  if (event.detail.elt.id !== 'design') return
+  if (event.detail.elt.id !== 'design' && !isPreview(event)) return
   event.detail.formData.delete('edit')
   event.detail.formData.delete('do')
 })
 
-document.addEventListener('htmx:beforeRequest', () => late.clear())
+document.addEventListener('htmx:beforeRequest', (event) => { if (!isPreview(event)) late.clear() })
 
 // In a check the field that has the focus keeps its text; steps that moved take their text along.
 document.addEventListener('htmx:beforeSwap', (event) => {
+  if (isPreview(event)) return
   const checks = event.detail.requestConfig.elt.id === 'design'
   if (checks && late.size) event.detail.shouldSwap = false
   Idiomorph.defaults.ignoreActiveValue = checks
@@ -33,6 +37,11 @@ document.addEventListener('htmx:beforeSwap', (event) => {
 document.addEventListener('htmx:afterSettle', (event) => {
   const request = event.detail.requestConfig  // none where numbers came by the stream
   if (!request || request.elt.id === 'design') return
+  if (request.elt.id === 'preview-body') {
+    if (document.querySelector('#previewed[data-busy]')) htmx.trigger(request.elt, 'retry')
+    return
+  }
+  htmx.trigger('#preview-body', 'edited')
   const moved = document.querySelector('#design [autofocus]')
   if (moved) moved.focus()
   for (const [id, { value, checked }] of [...late]) {

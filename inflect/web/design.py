@@ -106,7 +106,7 @@ def check(here: House, draft: Draft) -> Findings:
     conflict = _conflict(here, draft)
     if draft.unread:
         return Findings(faults=draft.unread, conflict=conflict)
-    shape, away = _shape_faults(draft.document), ""
+    shape, away = shape_faults(draft.document), ""
     faults, planned = [*_name_faults(draft), *shape], None
     try:
         planned = _plan(here, with_stand_ins(draft.document, shape))
@@ -121,7 +121,8 @@ def check(here: House, draft: Draft) -> Findings:
     return Findings(None if faults else planned, tuple(faults), away, conflict)
 
 
-def _shape_faults(document: Mapping[str, Any]) -> list[Fault]:
+def shape_faults(document: Mapping[str, Any]) -> list[Fault]:
+    """What is wrong with a document by itself, without asking any server."""
     try:
         parse_pipeline(document)
     except RefusedError as error:

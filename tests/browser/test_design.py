@@ -12,6 +12,7 @@ from inflect.store.database import Database
 from inflect.store.pipelines import get_pipeline, history
 from inflect.store.processors import record_versions
 from tests.browser.test_looks import FAINT
+from tests.e2e.traffic import Broker, Event
 from tests.integration.web.house import Web, served, settings_for
 
 PARAMS = {
@@ -19,6 +20,7 @@ PARAMS = {
     "properties": {"minimum": {"type": "number", "title": "Minimum"}, "mode": {"enum": ["loose", "strict"]}},
     "additionalProperties": False,
 }
+SHOUT = "module.exports = (event) => ({ ...event, word: `${event.word.toLowerCase()}!` })"
 
 
 @pytest.fixture
@@ -32,11 +34,14 @@ def orders(kafka: KafkaServer, topic_name: Callable[[str], str]) -> str:
 
 @pytest.fixture
 def here(database: Database, database_url: str, kafka: KafkaServer) -> Iterator[Web]:
-    """The pages with a broker and three processors, no pipeline yet."""
+    """The pages with a broker and four processors, no pipeline yet."""
     files = {}
-    kinds: dict[str, ProcessorKind] = {"only-paid": "filter", "lower": "transformation", "mask": "transformation"}
+    kinds: dict[str, ProcessorKind] = {
+        "only-paid": "filter",
+        **dict.fromkeys(("lower", "mask", "shout"), "transformation"),
+    }
     for name, kind in kinds.items():
-        source = f"module.exports = (event) => event // {name}"
+        source = SHOUT if name == "shout" else f"module.exports = (event) => event.paid // {name}"
         path = f"{kind}s/{name}.js"
         params = PARAMS if kind == "filter" else None
         files[path] = ProcessorVersion(
@@ -149,6 +154,38 @@ def test_without_scripts_a_pipeline_is_made_changed_and_taken_back(
     row = get_pipeline(here.db, "plain")
     assert (row.revision, row.document["steps"]) == (3, [{"transformation": "lower"}])
     assert "description" not in row.document
+
+
+def test_an_event_runs_through_the_steps_while_they_are_designed(
+    here: Web, kafka: KafkaServer, orders: str, page: Page, complaints: list[str]
+) -> None:
+    page.goto(f"{here.url}/pipelines/new")
+    page.locator("#source-topic").fill(orders)
+    preview = page.locator("#preview")
+    expect(preview).to_contain_text(f"There is no event in {orders} yet", timeout=15_000)
+    Broker(kafka).write(orders, [Event(b'{"word": "LOUD"}')])
+    page.get_by_label("Add a step").fill("transformations/shout")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(preview).to_contain_text("loud!", timeout=15_000)
+    page.get_by_label("Add a step").fill("filters/only-paid")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(preview).to_contain_text("Filtered by only-paid", timeout=15_000)
+    page.get_by_role("button", name="Remove step 2").click()
+    expect(preview.locator(".outcome")).to_have_text("delivered", timeout=15_000)
+    assert complaints == []
+
+
+def test_without_scripts_an_event_is_tried_on_a_page_of_its_own(
+    here: Web, kafka: KafkaServer, orders: str, chromium_without_scripts: BrowserContext
+) -> None:
+    Broker(kafka).write(orders, [Event(b'{"word": "LOUD"}')])
+    page = chromium_without_scripts.new_page()
+    page.goto(f"{here.url}/pipelines/new")
+    page.locator("#file").fill(f"source: {{topic: {orders}}}\nsteps: [{{transformation: shout}}]")
+    page.get_by_role("button", name="Try it on an event").click()
+    expect(page.locator("#previewed")).to_contain_text("loud!")
+    page.get_by_role("button", name="Back to the form").click()
+    expect(page.locator("#source-topic")).to_have_value(orders)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
