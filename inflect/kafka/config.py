@@ -15,7 +15,10 @@ from confluent_kafka import KafkaError, KafkaException
 from inflect.errors import CannotRunError
 
 TRANSACTION_TIMEOUT_MS = 15_000
-MAX_POLL_INTERVAL_MS = 300_000
+# Above the silence after which a supervisor ends a worker. It is also how long a rebalance waits at most for a member
+# that is gone: Kafka 4.1 can forget the session timers of a group that it loads, so that a worker which dies while its
+# broker starts again is waited for to the end of this time.
+MAX_POLL_INTERVAL_MS = 90_000
 _MAX_BYTES = 1_000_000  # librdkafka's own default of both limits
 
 _ANY_CLIENT: dict[str, Any] = {

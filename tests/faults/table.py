@@ -39,6 +39,9 @@ other partitions, as Kafka does for every producer: then a key's events before a
   transaction of the same epoch (KAFKA-17754). A connection that broke, or a request without an answer, is read from the
   client's log before the next transaction begins, and the producer renewed, which makes the late request one of an old
   epoch. A13 shows both: the late commit refused, and what it does to a producer that was not renewed.
+- **A broker may wait for a member that is dead**: Kafka 4.1 can forget the session timers of a group that it loads when
+  its partition is elected again meanwhile. A worker that dies while its broker starts again then holds up its group for
+  the time a rebalance may take, 90 s, instead of its session of 6 s. The others say `no partition assigned`.
 
 ## Rows
 
