@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from inflect.errors import UnreachableError
 from inflect.store import processors
 from inflect.web import forms
 from inflect.web.fragments import fleet_digest
@@ -74,9 +75,12 @@ class FirstStep:
 
 
 def first_steps(here: House) -> list[FirstStep]:
-    """Topics are seen, processors are synced, a pipeline is made: what is done of it."""
-    topics = [row for row in here.brokers.topics(here.db) if not row.internal]
-    files = [row for row in processors.list_processors(here.db) if row.kind != "library"]
+    """Topics are seen, processors are synced, a pipeline is made: what is done of it, as far as it is known."""
+    try:
+        topics = [row for row in here.brokers.topics(here.db) if not row.internal]
+        files = [row for row in processors.list_processors(here.db) if row.kind != "library"]
+    except UnreachableError:  # the top of the page will say so; the way to the first pipeline is shown without ticks
+        topics, files = [], []
     seen = (
         f"{len(topics)} seen."
         if topics
