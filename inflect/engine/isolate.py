@@ -9,7 +9,9 @@ Calling a JavaScript function asks the isolate for an array first, without any t
 isolate may be busy with microtasks; `_await_idle` asks in a way that can be given up.
 """
 
+import math
 import threading
+import time
 from functools import cache
 from importlib import resources
 from types import TracebackType
@@ -132,21 +134,32 @@ class Isolate:
             raise RefusedError("schema" if found["end"] else "processors", [_load_fault(found)])
         return answer == "context"
 
-    def run(self, text: str, count: int, columns: str, *, delicate: bool, timed: bool = False) -> str:
+    def run(  # noqa: PLR0913  a batch and how to run it
+        self,
+        text: str,
+        count: int,
+        columns: str,
+        *,
+        delicate: bool,
+        timed: bool = False,
+        deadline: float = math.inf,
+    ) -> str:
         """Run `count` events, JSON texts joined by U+001E; the answer is the harness's `result()`.
 
         `columns` is the context's columns as JSON ('' when no step uses it), `delicate` says that numbers past 2^53 may
-        be among them. Raises FramingError, and IsolateLostError after which only `close` may be called.
+        be among them. Behind `deadline` (monotonic) the answer is of a prefix, one event at least, as soon as V8 lets
+        go of an event: every `timeout_ms`, and more often where promises are awaited. Raises FramingError, and
+        IsolateLostError after which only `close` may be called.
         """
         self._count = count
         self._progress[0] = _NOT_TAKEN
         flags = (_DELICATE if delicate else 0) | (_TIMED if timed else 0)
         if self._program.promises:
             self._await_start()
-        reply = self._call("run", text, count, flags, columns)
+        reply = self._call(deadline, "run", text, count, flags, columns)
         while reply == _WAITS and isinstance(reply, int):
             self._await_idle(self._patience_s)
-            reply = self._call("poll")
+            reply = self._call(deadline, "poll", time.monotonic() > deadline)
         if not isinstance(reply, str):
             raise FramingError
         return reply
@@ -178,7 +191,7 @@ class Isolate:
         found: dict[str, Any] = orjson.loads(str(answer))
         return found
 
-    def _call(self, name: str, *arguments: str | int) -> Any:
+    def _call(self, deadline: float, name: str, *arguments: str | int) -> Any:
         """Call into the harness; where a limit cuts the call off, let it say who is guilty and go on behind.
 
         A cut can come before the first line has run (this process was held up, or the termination was meant for the
@@ -202,7 +215,7 @@ class Isolate:
             if limit_ms and (answering or wasted > _SPURIOUS_ENDINGS):
                 raise self._lost("timeout")
             if taken:
-                name, arguments = "interrupted", (limit_ms,)
+                name, arguments = "interrupted", (limit_ms, time.monotonic() > deadline)
 
     def _await_start(self) -> None:
         """A loop that an earlier batch left behind is not the fault of this one."""

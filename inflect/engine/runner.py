@@ -129,7 +129,7 @@ class Runner:
             if parts and time.monotonic() > deadline:
                 break
             try:
-                part = self._run_range(lines, low, high, timed=timed)
+                part = self._run_range(lines, low, high, timed=timed, deadline=deadline)
             except IsolateLostError as lost:
                 self.close()
                 if not lost.started:
@@ -146,7 +146,7 @@ class Runner:
                 break
         return parts
 
-    def _run_range(self, lines: Lines, first: int, end: int, *, timed: bool) -> Part:
+    def _run_range(self, lines: Lines, first: int, end: int, *, timed: bool, deadline: float) -> Part:
         isolate = self._open()
         joined = b"\x1e".join(lines.values[first:end])
         text = isolate.run(
@@ -155,6 +155,7 @@ class Runner:
             lines.columns(first, end) if self._uses_context else "",
             delicate=is_delicate(joined),
             timed=timed,
+            deadline=deadline,
         )
         outputs = text.split(SEPARATOR)
         meta = orjson.loads(outputs.pop())

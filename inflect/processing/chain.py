@@ -31,6 +31,8 @@ __all__ = ["Chain", "LogLine", "Settled"]
 # How long one batch may take before its settled prefix is handed back: in V8, and for checks on either side of it.
 BUDGET_S = 20.0
 CHECK_S = 5.0
+# All of it together, however often the steps run again: a worker that is silent for a minute is taken to be dead.
+WHOLE_S = 40.0
 
 _UNLIMITED = 1 << 62
 
@@ -92,7 +94,7 @@ class Chain:
         patience_s = CHECK_S
         while True:
             try:
-                parts = self._run(batch, framed, end)
+                parts = self._run(batch, framed, end, started + WHOLE_S)
                 settled = Settlement(self._means, batch, framed, occasion, patience_s).settle(parts, end, halted)
             except (FramingError, UnicodeDecodeError):
                 framed = single_out(framed)
@@ -128,7 +130,7 @@ class Chain:
     def _teach(self, schemas: Mapping[int, Schema]) -> None:
         self._runner.teach(schemas)
 
-    def _run(self, batch: Batch, framed: Frame, end: int) -> list[Part]:
+    def _run(self, batch: Batch, framed: Frame, end: int, latest: float) -> list[Part]:
         lines = Lines(framed.lines, lambda first, last: columns(batch, first, last))
-        deadline = time.monotonic() + BUDGET_S
+        deadline = min(time.monotonic() + BUDGET_S, latest)
         return self._runner.run(lines, 0, end, deadline=deadline, timed=self._sampler.wants_sample())

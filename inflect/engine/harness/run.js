@@ -13,6 +13,15 @@ function loop() {
   return true
 }
 
+// Ends the run before the event at `cursor`: what has its outcome is handed back, the rest comes again.
+function stop() {
+  task = null
+  generation++
+  stopped = true
+  progress[0] = lines.length
+  return true
+}
+
 // One event; true when it waits for a promise. Everything usual is in here: no allocation but the event itself.
 function runEvent(i) {
   progress[0] = i
@@ -272,14 +281,15 @@ return {
     return go(loop, -1)
   },
   // After the microtasks have run dry: a promise that is still pending never settles.
-  poll() {
+  poll(enough) {
+    if (enough && cursor > 0) return go(stop)
     if (task !== null && task.waiting !== null && !paused)
       failTask(task, 'step', task.waiting.step, ['timeout', 'the promise never settles: nothing is left that could settle it', null, null, null])
     return go(loop)
   },
   // After a time limit ended a call: the event it began with is guilty, any other is tried again with the full time.
   // A limit of 0 says that the call ended for another reason: nobody is guilty.
-  interrupted(limit) {
+  interrupted(limit, enough) {
     if (limit > 0 && cursor < lines.length && cursor === callStart && progress[0] === cursor) {
       const step = progress[1]
       const stage = step < 0 ? 'decode' : step < stepCount ? 'step' : 'encode'
@@ -290,6 +300,6 @@ return {
       task = null
       generation++
     }
-    return go(loop)
+    return go(enough && cursor > 0 ? stop : loop)
   },
 }

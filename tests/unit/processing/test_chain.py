@@ -3,12 +3,14 @@
 # ruff: noqa: E501  a step's JavaScript stays on the line of its test
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
 
 from inflect.errors import RefusedError
 from inflect.model.event import Counts, StepCounts
+from inflect.processing import chain as module
 from tests.unit.processing.chains import NOW, batch, chain, error, header, revision, settle, with_step
 
 THROUGH = "module.exports = event => event"
@@ -155,6 +157,42 @@ def test_stop_halts_for_faults_outside_the_steps(bad: bytes) -> None:
     settled = settle(revision(THROUGH, on_error="stop", dead_letter=None), [b"1", bad, b"1"], out=2000)
     assert (settled.count, settled.counts) == (1, {0: Counts(1, 1)})
     assert settled.halted is not None
+
+
+SPIN = "const until = Date.now() + 20; while (Date.now() < until);"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [f"e => {{ {SPIN} return e }}", f"async e => {{ await null; {SPIN} return e }}", "async e => { for (;;); }"],
+    ids=["slow", "slow-promises", "loops"],
+)
+def test_steps_that_take_too_long_settle_a_prefix(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BUDGET_S", 0.5)
+    began = time.monotonic()
+    with chain(revision(f"module.exports = {code}")) as opened:
+        first = opened.settle(batch([b"1"] * 500), now=NOW)
+        assert 0 < first.count < 500
+        assert time.monotonic() - began < 5
+        assert (first.halted, sum(first.counts.values(), Counts()).unaccounted) == (None, 0)
+        monkeypatch.setattr(module, "BUDGET_S", 60.0)
+        rest = opened.settle(batch([b"1"] * 5), now=NOW)
+        assert (rest.count, rest.counts[0].consumed) == (5, 5)
+
+
+def test_a_batch_that_is_settled_again_before_a_halt_has_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = f"module.exports = e => {{ {SPIN} return e < 100 ? e : 'x'.repeat(3000) }}"
+    base = revision(code, on_error="stop", dead_letter=None)
+    values = [b"%d" % number for number in range(101)]
+    monkeypatch.setattr(module, "WHOLE_S", 2.5)
+    with chain(base, out=2000) as opened:
+        first = opened.settle(batch(values), now=NOW)
+        assert 0 < first.count < 100  # the steps ran for 2 s, and until the deadline once more
+        assert first.halted is None
+        rest = opened.settle(batch(values[-10:]), now=NOW)
+    assert rest.count == 9
+    assert rest.halted is not None
+    assert rest.halted.kind == "too_large"
 
 
 def test_drop_counts_and_leaves_nothing() -> None:
