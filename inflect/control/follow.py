@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from inflect.control.schemas import Before, SchemaRegistry, before_of, kind_fault, unusable
+from inflect.control.schemas import Before, SchemaRegistry, before_of, kind_fault
+from inflect.control.verdicts import Verdicts
 from inflect.errors import ConflictError, NotFoundError, RefusedError
 from inflect.model.schema import PinnedSchema
 from inflect.store import pipelines, schemas
@@ -34,14 +35,18 @@ class _Newest:
     reason: str = ""
 
 
-def follow_schemas(db: Database, registry: SchemaRegistry, *, author: str) -> Followed:
+def follow_schemas(
+    db: Database, registry: SchemaRegistry, *, author: str, verdicts: Verdicts | None = None
+) -> Followed:
     """Bring the pipelines that ask for the latest version of a subject to it.
 
+    `verdicts` of whoever follows again and again spare the trial of versions that cannot be used.
     UnreachableError or DeniedError when database or registry do not answer; what was done until then stands.
     """
     asked: dict[str, _Newest] = {}
     revisions: dict[str, int] = {}
     refusals: dict[tuple[str, Side], SchemaRefusal] = {}
+    verdicts = verdicts or Verdicts()
     for row in pipelines.list_pipelines(db):
         moves: dict[Side, PinnedSchema] = {}
         before = before_of(db, row) if any(_follows(row.document, side) for side in SIDES) else {}
@@ -49,7 +54,7 @@ def follow_schemas(db: Database, registry: SchemaRegistry, *, author: str) -> Fo
             if (newest := _newer(end, registry, asked)) is None:
                 continue
             # Trying a schema out takes a process and most of a second: not for one that is not wanted.
-            if reason := _went_back(db, row.name, side, end, newest) or _obstacle(newest, end):
+            if reason := _went_back(db, row.name, side, end, newest) or _obstacle(newest, end, verdicts):
                 subject = str(end.pinned.subject)
                 refusals[row.name, side] = SchemaRefusal(row.name, side, subject, newest.version, reason)
             elif newest.schema is not None:
@@ -88,14 +93,14 @@ def _ask(registry: SchemaRegistry, subject: str) -> _Newest:
     return _Newest(found.version or 0, found)
 
 
-def _obstacle(newest: _Newest, end: Before) -> str:
+def _obstacle(newest: _Newest, end: Before, verdicts: Verdicts) -> str:
     """Return why a pipeline cannot follow, nothing when it can."""
     if newest.schema is None:
         return newest.reason
     candidate = replace(newest.schema, message=end.pinned.message)
     if wrong := kind_fault(candidate, end.pinned.schema.kind):
         return wrong
-    return "; ".join(str(fault) for fault in unusable(candidate))
+    return "; ".join(str(fault) for fault in verdicts.of(candidate))
 
 
 def _went_back(db: Database, name: str, side: Side, end: Before, newest: _Newest) -> str:

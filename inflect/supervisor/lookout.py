@@ -13,6 +13,7 @@ from typing import Any, Final
 from inflect import lifecycle, logs
 from inflect.control.follow import Followed, follow_schemas
 from inflect.control.lag import refresh_lag, resting_topics
+from inflect.control.verdicts import Verdicts
 from inflect.errors import InflectError
 from inflect.kafka.admin import Admin
 from inflect.schemas.registry import Registry
@@ -44,8 +45,12 @@ def look_out(connection: Any, settings: Settings) -> None:
 
 
 def _look_until(stop: threading.Event, settings: Settings) -> None:
+    verdicts = Verdicts()
     with Database(settings.database_url, max_connections=1) as db:
-        watched = [Watched("schemas", lambda: follow(db, settings)), Watched("lag", lambda: look_at_lag(db, settings))]
+        watched = [
+            Watched("schemas", lambda: follow(db, settings, verdicts)),
+            Watched("lag", lambda: look_at_lag(db, settings)),
+        ]
         while not stop.is_set():
             for one in watched:
                 one.look()
@@ -77,13 +82,13 @@ class Watched:
         self._trouble = trouble
 
 
-def follow(db: Database, settings: Settings) -> None:
-    """Follow the newest versions of schemas, where there is a registry."""
+def follow(db: Database, settings: Settings, verdicts: Verdicts | None = None) -> None:
+    """Follow the newest versions of schemas, where there is a registry; `verdicts` of the looks before, if any."""
     access = settings.registry()
     if access is None:
         return
     with Registry(access) as registry:
-        _tell(follow_schemas(db, registry, author=AUTHOR))
+        _tell(follow_schemas(db, registry, author=AUTHOR, verdicts=verdicts))
 
 
 def look_at_lag(db: Database, settings: Settings) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from inflect.control import catalogue, operate
-from inflect.control import follow as module
 from inflect.control.apply import Plan, apply, plan
 from inflect.control.follow import Followed, follow_schemas
 from inflect.control.schemas import SchemaSources
+from inflect.control.verdicts import Verdicts
 from inflect.embedded.kafka import KafkaServer
 from inflect.errors import ConflictError, Fault, NotFoundError, RefusedError, UnreachableError
 from inflect.kafka.admin import Admin, NewTopicSpec
@@ -181,17 +181,30 @@ def test_who_rolled_back_is_not_overruled_until_there_is_something_new(database:
     assert version_of(database) == 3
 
 
-def test_a_version_that_is_not_wanted_back_is_not_tried_out(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_version_that_cannot_be_used_is_not_tried_out_at_every_look(database: Database) -> None:
+    tried: list[PinnedSchema] = []
+
+    def refuse(pinned: PinnedSchema) -> list[Fault]:
+        tried.append(pinned)
+        return [Fault("", "cannot be used")]
+
+    stored(database, LATEST, 1)
+    shelf, verdicts = Shelf().add("orders-value").add("orders-value"), Verdicts(trial=refuse)
+    looks = [follow_schemas(database, shelf, author="t", verdicts=verdicts) for _ in range(3)]
+    assert [len(look.refusals) for look in looks] == [1, 0, 0]
+    assert [one.reason for one in schemas.refusals(database)] == ["cannot be used"]
+    assert len(tried) == 1
+
+
+def test_a_version_that_is_not_wanted_back_is_not_tried_out(database: Database) -> None:
     def unexpected(pinned: PinnedSchema) -> list[Fault]:
         raise AssertionError(f"{pinned} was tried out")
 
-    monkeypatch.setattr(module, "unusable", unexpected)
     stored(database, LATEST, 1)
     stored(database, LATEST, 2, expected=1)
     operate.rollback(database, "p", 1, author="t")
-    assert len(follow(database, Shelf().add("orders-value").add("orders-value")).refusals) == 1
+    shelf, verdicts = Shelf().add("orders-value").add("orders-value"), Verdicts(trial=unexpected)
+    assert len(follow_schemas(database, shelf, author="t", verdicts=verdicts).refusals) == 1
 
 
 def test_a_subject_that_the_registry_lost_leaves_what_is_pinned(database: Database) -> None:
