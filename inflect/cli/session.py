@@ -102,7 +102,7 @@ def schema_sources(settings: "Settings", beside: Mapping[str, Path] | None = Non
     from inflect.control.schemas import SchemaSources
 
     with registry(settings) as opened:
-        yield SchemaSources(opened, settings.processors.absolute().parent, beside or {})
+        yield SchemaSources(opened, settings.processors.absolute().parent, beside or {}, Path.cwd())
 
 
 def require_database(settings: "Settings") -> None:

@@ -44,13 +44,24 @@ class Place:
     fence: Path
 
 
-def places(beside: Path | None, root: Path | None) -> tuple[Place, ...]:
-    """Return where a schema file is looked for: beside the pipeline file, at the project's root, where we work."""
-    folders = dict.fromkeys(folder.resolve() for folder in (beside, root, Path.cwd()) if folder is not None)
+def places(beside: Path | None, root: Path | None, here: Path | None = None) -> tuple[Place, ...]:
+    """Return where a schema file is looked for: beside the pipeline file, at the project's root, and `here`.
+
+    `here` is where a person works; a server works anywhere. The root of the file system is no place: it fences nothing.
+    """
+    folders = dict.fromkeys(folder.resolve() for folder in (beside, root, here) if folder is not None)
     fence = root.resolve() if root is not None else None
+    if fence is not None and _is_everything(fence):
+        fence = None
     return tuple(
-        Place(folder, fence if fence is not None and folder.is_relative_to(fence) else folder) for folder in folders
+        Place(folder, fence if fence is not None and folder.is_relative_to(fence) else folder)
+        for folder in folders
+        if not _is_everything(folder)
     )
+
+
+def _is_everything(folder: Path) -> bool:
+    return folder == folder.parent
 
 
 def read_schema(name: str, kind: SchemaKind, looked_in: Sequence[Place]) -> Schema:
@@ -78,7 +89,7 @@ def _find(name: str, kind: SchemaKind, looked_in: Sequence[Place]) -> tuple[Path
             return path, place.fence
     if outside is not None:
         raise _refused(name, f"leads out of the project's folder {outside}; move the schema into it")
-    folders = ", ".join(str(place.folder) for place in looked_in)
+    folders = ", ".join(str(place.folder) for place in looked_in) or "any folder: none but / was given to look in"
     raise NotFoundError(f"there is no file {name} in {folders}")
 
 

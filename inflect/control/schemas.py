@@ -49,12 +49,13 @@ class SchemaRegistry(Protocol):
 @dataclass(frozen=True, slots=True)
 class SchemaSources:
     """Where schemas come from: the registry (None: there is none), `root`, the folder that holds the processors
-    directory, and `beside`, the folders of the pipelines' own files by name.
+    directory, `beside`, the folders of the pipelines' own files by name, and `here`, where a person works.
     """
 
     registry: SchemaRegistry | None = None
     root: Path | None = None
     beside: Mapping[str, Path] = field(default_factory=dict)
+    here: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ def _kept(reference: SchemaReference, kind: SchemaKind, before: Before | None) -
 def _from_file(reference: SchemaReference, kind: SchemaKind, sources: SchemaSources, pipeline: str) -> PinnedSchema:
     name = str(reference.file)
     try:
-        schema: Schema = read_schema(name, kind, places(sources.beside.get(pipeline), sources.root))
+        schema: Schema = read_schema(name, kind, places(sources.beside.get(pipeline), sources.root, sources.here))
     except RefusedError as error:
         raise RefusedError("schema", [Fault(".file", f"{error.subject} {f.message}") for f in error.faults]) from error
     return PinnedSchema(schema, file=name, message=reference.message)

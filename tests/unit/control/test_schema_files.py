@@ -28,7 +28,7 @@ def write(root: Path, files: Mapping[str, str]) -> None:
 
 
 def read(project: Path, name: str, kind: SchemaKind = "json") -> Schema:
-    return read_schema(name, kind, places(project / "pipelines", project))
+    return read_schema(name, kind, places(project / "pipelines", project, Path.cwd()))
 
 
 def refused(project: Path, name: str, kind: SchemaKind = "json") -> str:
@@ -68,6 +68,23 @@ def test_only_what_looks_like_a_schema_is_read(project: Path, name: str, kind: S
 def test_a_file_that_is_nowhere_is_not_found_and_the_places_are_named(project: Path) -> None:
     with pytest.raises(NotFoundError, match=r"no file order.json in .*/pipelines, .*/project, .*/elsewhere"):
         read(project, "order.json")
+
+
+def test_a_server_does_not_look_where_it_happens_to_run(project: Path) -> None:
+    write(project.parent / "elsewhere", {"order.json": "{}"})
+    with pytest.raises(NotFoundError, match=r"no file order.json in .*/project$"):
+        read_schema("order.json", "json", places(None, project))
+
+
+def test_the_root_of_the_file_system_is_no_project(project: Path) -> None:
+    root = Path(project.anchor)
+    write(project, {"pipelines/order.json": "{}", "secret.json": "{}"})
+    with pytest.raises(NotFoundError, match="none but / was given"):
+        read_schema(str((project / "secret.json").relative_to(root)), "json", places(None, root, root))
+    inside = places(project / "pipelines", root)
+    assert read_schema("order.json", "json", inside).text == "{}"
+    with pytest.raises(RefusedError, match="leads out of the project's folder"):
+        read_schema("../secret.json", "json", inside)
 
 
 def test_without_a_project_the_folder_of_the_file_is_the_fence(project: Path) -> None:
