@@ -63,11 +63,9 @@ class Keeper:
         try:
             server.stop()  # what is left of the dead one
             server.fetch()
-            with self._acting:
-                if self._over.is_set():
-                    return
-                server.launch()
-            server.wait_ready()
+            if not self._launch():
+                return
+            server.wait_ready(launch=self._launch)
         except InflectError as error:
             self._complain(str(error))
             return
@@ -77,6 +75,14 @@ class Keeper:
         with self._acting:
             if not self._over.is_set():
                 self._on_start()
+
+    def _launch(self) -> bool:
+        """Launch the server unless this is over: behind `end` nothing may run that nobody would stop."""
+        with self._acting:
+            if self._over.is_set():
+                return False
+            self._server.launch()
+        return True
 
     def _complain(self, why: str) -> None:
         if why != self._complaint and not self._over.is_set():

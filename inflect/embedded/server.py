@@ -5,6 +5,7 @@ words in its log it tells that its port was taken.
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Final, Protocol, Self
@@ -92,8 +93,10 @@ class EmbeddedServer(Protocol):
         self._directory.mkdir(parents=True, exist_ok=True)
         self._process = self._begin()
 
-    def wait_ready(self, timeout_s: float = START_TIMEOUT_S) -> None:
-        """Wait until the server answers."""
+    def wait_ready(self, timeout_s: float = START_TIMEOUT_S, launch: Callable[[], object] | None = None) -> None:
+        """Wait until the server answers. Where its port was taken it is launched again, by `launch` if that is given:
+        whoever may have to give up meanwhile launches nothing then.
+        """
         deadline = time.monotonic() + timeout_s
         for attempt in range(1, _ATTEMPTS + 1):
             if self._answers(deadline):
@@ -103,7 +106,7 @@ class EmbeddedServer(Protocol):
             if attempt == _ATTEMPTS or self.PORT_TAKEN not in self._tail():
                 break
             self.stop()
-            self.launch()
+            (launch or self.launch)()
         tail = self._tail()
         self.stop()
         raise UnreachableError(

@@ -141,6 +141,26 @@ def test_the_end_does_not_wait_for_a_download_and_nothing_follows_it(server: Sle
     assert server.launched == 0
 
 
+def test_a_server_whose_port_was_taken_is_not_launched_again_after_the_end(server: Sleeper, keep: Keep) -> None:
+    server.script = "echo taken; exit 1"
+    keepers: list[Keeper] = []
+    started = threading.Event()
+    stop = server.stop
+
+    def stop_and_end() -> None:
+        stop()
+        if server.launched:  # the keeper waits for it to serve, and is about to launch it again
+            started.wait(5)
+            keepers[0].end()
+
+    server.stop = stop_and_end  # type: ignore[method-assign]  # the moment in question
+    keepers.append(keep(server))
+    started.set()
+    keepers[0]._thread.join(10)
+    assert not keepers[0]._thread.is_alive()
+    assert server.launched == 1
+
+
 def test_a_port_that_was_given_away_is_kept_or_nothing_is_started(server: Sleeper) -> None:
     import socket  # noqa: PLC0415  used here alone
 
