@@ -121,7 +121,8 @@ def in_source_format(revision: Revision, events: Sequence[Mapping[str, Any]], pa
     if source.format not in _ENCODED or not texts:
         return list(events)
     if pinned is None:
-        raise RefusedError(revision.pipeline.name, [Fault(paths[0], "needs `source.schema`, by which it is encoded")])
+        needs = "needs `source.schema`, by which it is encoded"
+        raise RefusedError(revision.pipeline.name, [Fault(paths[index], needs) for index in texts])
     answer = _in_sandbox(str(pinned), encode_here, pinned, source.format, list(texts.values()))
     values: dict[int, Any] = dict(zip(texts, map(base64.b64decode, answer["raws"]), strict=True))
     places = list(texts)

@@ -6,6 +6,7 @@ alternatives (`schemas.branches`) are refused where they multiply beyond all use
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -195,7 +196,7 @@ def _parsed(text: bytes | str) -> Any:
         except orjson.JSONDecodeError:
             pass  # it refuses lone surrogates and deep nesting too: the standard library decides, and says why
     try:
-        return json.loads(data.decode(), parse_constant=_no_constant)
+        return json.loads(data.decode(), parse_constant=_no_constant, parse_float=_finite)
     except UnicodeDecodeError as error:
         raise NotJsonError(f"the value is not UTF-8: {error.reason} at byte {error.start}") from error
     except RecursionError as error:
@@ -206,6 +207,14 @@ def _parsed(text: bytes | str) -> Any:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no value")
+
+
+def _finite(text: str) -> float:
+    """What is larger than a double would be infinite, and be checked as if it were null."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{_cut(text)} is larger than a number can be")
+    return number
 
 
 def _extent(value: Any) -> tuple[int, int]:

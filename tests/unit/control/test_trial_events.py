@@ -93,6 +93,11 @@ def test_without_a_schema_it_is_said_how_to_get_events() -> None:
         generated(revision("json", None), 1, seed=1)
     with pytest.raises(RefusedError, match=r"events\[0\]\.value: needs `source\.schema`"):
         in_source_format(revision("avro", None), [{"value": {"id": 1}}], ["events[0].value"])
+    with pytest.raises(RefusedError) as caught:
+        in_source_format(
+            revision("avro", None), [{"value": b"\x00"}, {"value": {"id": 1}}, {}, {"value": {}}], ["a", "b", "c", "d"]
+        )
+    assert [fault.path for fault in caught.value.faults] == ["b", "d"]
 
 
 def test_a_schema_that_no_event_satisfies_is_named() -> None:

@@ -117,6 +117,13 @@ def test_what_is_no_json_is_told_from_what_breaks_the_schema(text: bytes, why: s
         check({"type": ["string", "array", "object"]}, text)
 
 
+@pytest.mark.parametrize("text", [b"1e400", b'{"a":-1e999}', b"[12345678901234567890.5e310]"])
+def test_a_number_past_what_a_double_holds_is_named_and_not_taken_for_null(text: bytes) -> None:
+    with pytest.raises(NotJsonError, match="is larger than a number can be"):
+        check({}, text)
+    assert check({}, b'[1e-400,1e308,12345678901234567890.5,"1e400"]') is None
+
+
 @pytest.mark.parametrize("schema", [{"enum": [1]}, {"const": {"a": 1}}, {"properties": {"a": {"const": 1}}}])
 @pytest.mark.parametrize("depth", [300, 900])
 def test_c14_a_value_too_deep_to_be_compared_fails_alone(schema: dict[str, Any], depth: int) -> None:
