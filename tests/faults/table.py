@@ -42,6 +42,9 @@ other partitions, as Kafka does for every producer: then a key's events before a
 - **A broker may wait for a member that is dead**: Kafka 4.1 can forget the session timers of a group that it loads when
   its partition is elected again meanwhile. A worker that dies while its broker starts again then holds up its group for
   the time a rebalance may take, 90 s, instead of its session of 6 s. The others say `no partition assigned`.
+- **Open:** in one soak of fifteen minutes two broker kills six seconds apart were followed by events delivered twice.
+  The later offsets stand committed in the group's topic, yet a worker was answered those from before the kills. It is
+  not explained yet.
 
 ## Rows
 
